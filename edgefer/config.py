@@ -1,0 +1,197 @@
+"""The configuration: TOML in, frozen records out, every setting spelled once.
+
+Each field below is a key of the file, its default, and its one-line documentation; the
+command line's options and `edgefer config show` are made from the same fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgefer.errors import ConfigError, UnknownName
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PACKAGED_MODELS = Path(__file__).parent / "models"
+"""Models that come with edgefer: the fallback for a name that the model folder lacks."""
+
+
+def model_folder() -> Path:
+    """Where pulled models lie: $EDGEFER_MODELS, or ~/.local/share/edgefer/models."""
+    if named := os.environ.get("EDGEFER_MODELS"):
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "edgefer" / "models"
+
+
+def setting(
+    default: Any,  # Any: a field's default may have each field's own type
+    doc: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A documented field; bounds and choices are checked when the record is made."""
+    return field(
+        default=default,
+        metadata={"doc": doc, "least": least, "most": most, "choices": choices},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """Where frames come from."""
+
+    url: str = setting(
+        "demo://",
+        "demo://, a video file, an image, a folder or glob of images, v4l2:///dev/video0, "
+        "rtsp://host/path, csi://0, gst:PIPELINE or test://",
+    )
+    width: int = setting(640, "pixels asked of a camera", least=16, most=7680)
+    height: int = setting(480, "pixels asked of a camera", least=16, most=4320)
+    fps: float = setting(30.0, "frames a second asked of a camera", least=0.1, most=1000)
+    timeout: float = setting(
+        5.0, "seconds without a frame after which a camera is killed and reopened", least=0.05
+    )
+    backoff: float = setting(
+        0.5, "seconds before the first reopening; doubles with each failure", least=0.01
+    )
+    backoff_max: float = setting(30.0, "seconds between reopenings at most", least=0.01)
+    wait: bool = setting(False, "wait for a camera that is absent at the start")
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorConfig:
+    """What finds faces."""
+
+    name: str = setting(
+        "auto",
+        "yunet, haar, or auto: yunet where its file is in the model folder",
+        choices=("auto", "yunet", "haar"),
+    )
+    size: int = setting(
+        320, "width in pixels at which detection works; boxes are full-frame", least=64, most=4096
+    )
+    min_score: float = setting(0.7, "least confidence of a face (yunet)", least=0, most=1)
+    min_face: int = setting(24, "least side of a face, pixels of the full frame", least=1)
+    max_faces: int = setting(32, "the most certain faces of a frame that are kept", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What classifies faces."""
+
+    model: str = setting("lightweight.onnx", "a path, or a name in the model folder")
+    threads: int = setting(
+        1, "threads inside the runtime; more than 1 competes with the workers", least=1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """How frames are carried."""
+
+    workers: int = setting(
+        0, "frames carried at once; 0 is one for each core this process may use", least=0, most=256
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file."""
+
+    source: SourceConfig = field(default_factory=SourceConfig)
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a file; raises ConfigError, or UnknownName with the nearest known key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path} is not text: {exc}") from exc
+    try:
+        return from_mapping(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{path} is not TOML: {exc}") from exc
+    except UnknownName as exc:
+        exc.args = (f"{path}: {exc}",)
+        raise
+    except ConfigError as exc:
+        raise ConfigError(f"{path}: {exc}") from exc
+
+
+def from_mapping(tables: Mapping[str, Any]) -> Config:
+    """A checked Config from parsed TOML."""
+    sections = {f.name: f.default_factory for f in dataclasses.fields(Config)}
+    chosen = {}
+    for name, table in tables.items():
+        if name not in sections:
+            raise UnknownName("section", name, sections)
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{name} is {table!r}; write it as a table, [{name}]")
+        chosen[name] = build_section(sections[name], table, name)  # type: ignore[arg-type]
+    return Config(**chosen)
+
+
+def build_section(kind: type, values: Mapping[str, Any], name: str) -> Any:
+    """One section's record from its values, types and bounds checked."""
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    for key, value in values.items():
+        if key not in known:
+            raise UnknownName(f"key in [{name}]", key, known)
+        _check(f"{name}.{key}", value, known[key])
+    return kind(**values)
+
+
+def _check(key: str, value: object, spec: dataclasses.Field[Any]) -> None:
+    wanted = type(spec.default)
+    fits = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)
+    if not fits or (isinstance(value, bool) and wanted is not bool):
+        raise ConfigError(f"{key} is {value!r}; it takes a {_NAMES[wanted]}")
+    least, most, choices = (spec.metadata[k] for k in ("least", "most", "choices"))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if (least is not None and value < least) or (most is not None and value > most):
+            bounds = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
+            raise ConfigError(f"{key} is {value}; it takes {bounds}")
+    if choices and value not in choices:
+        raise UnknownName(key, str(value), choices)
+
+
+_NAMES = {str: "string", int: "whole number", float: "number", bool: "true or false"}
+
+
+def to_toml(config: Config) -> str:
+    """The file that gives this Config, each key with its documentation: it reads back equal."""
+    lines = []
+    for section in dataclasses.fields(config):
+        record = getattr(config, section.name)
+        lines += [f"# {type(record).__doc__}", f"[{section.name}]"]
+        for key in dataclasses.fields(record):
+            value = getattr(record, key.name)
+            lines += [f"# {key.metadata['doc']}", f"{key.name} = {_toml_value(value)}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value)  # JSON's string escapes are TOML's too
+    return repr(value)

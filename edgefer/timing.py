@@ -1,0 +1,108 @@
+"""Clocks and arithmetic: a stage's time, percentiles, and the three rates, defined once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+clock = time.perf_counter
+"""The one clock for durations, in seconds; on Linux all processes share it."""
+
+
+def percentile(values: Sequence[float], q: float) -> float:
+    """The q-th percentile, 0 to 100, between neighbours by linear interpolation; nan of none."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    at = (len(ordered) - 1) * q / 100
+    below = math.floor(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (at - below)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Frames a second. A rate of which nothing was measured is nan."""
+
+    total: float
+    """Unique frames that came out / wall-clock seconds."""
+    detection: float
+    """Frames detected / seconds spent detecting, summed over workers."""
+    classification: float
+    """Frames with a face / seconds spent on crop, preprocess, infer and decode of all faces."""
+    serial: float
+    """Serial-equivalent: what one loop would reach, 1 / (seconds of all three stages a frame)."""
+
+    @property
+    def overlap(self) -> float:
+        """Total over serial-equivalent: above 1, stages ran side by side."""
+        return ratio(self.total, self.serial)
+
+
+def ratio(top: float, bottom: float) -> float:
+    """A quotient that is nan, not an error, where the bottom is 0."""
+    return top / bottom if bottom else math.nan
+
+
+class Tally:
+    """Adds stage times up. With a `window` it remembers only that many of the newest frames."""
+
+    def __init__(self, window: int | None = None) -> None:
+        self.frames = 0
+        """All frames ever added; the window does not bound it."""
+        self._capture: deque[float] = deque(maxlen=window)
+        self._detection: deque[float] = deque(maxlen=window)
+        self._classification: deque[float] = deque(maxlen=window)
+        self._age: deque[float] = deque(maxlen=window)
+        self._published: deque[float] = deque(maxlen=window)
+
+    def add(
+        self,
+        capture: float,
+        detection: float,
+        classification: float,
+        captured: float,
+        published: float,
+    ) -> None:
+        """One frame: seconds in each stage, and when it came in and went out."""
+        self.frames += 1
+        self._capture.append(capture)
+        self._detection.append(detection)
+        self._classification.append(classification)
+        self._age.append(published - captured)
+        self._published.append(published)
+
+    def rates(self, wall: float | None = None) -> Rates:
+        """Over what is remembered. `wall` is its wall-clock seconds; without it, the time
+        between the first and the last publication, in which all frames but the first came."""
+        n = len(self._published)
+        if wall is None:
+            wall, out = (self._published[-1] - self._published[0], n - 1) if n else (0.0, 0)
+        else:
+            out = n
+        classified = sum(1 for seconds in self._classification if seconds > 0)
+        stages = [sum(self._capture), sum(self._detection), sum(self._classification)]
+        return Rates(
+            total=ratio(out, wall),
+            detection=ratio(n, stages[1]),
+            classification=ratio(classified, stages[2]),
+            serial=ratio(n, sum(stages)),
+        )
+
+    def percentiles(self, qs: Iterable[float] = (50, 95, 99)) -> dict[str, dict[str, float]]:
+        """Milliseconds by stage and percentile, such as `["detection"]["p95"]`; the stages,
+        and `age`, capture to publication. Classification counts frames that had a face."""
+        series = {
+            "capture": list(self._capture),
+            "detection": list(self._detection),
+            "classification": [seconds for seconds in self._classification if seconds > 0],
+            "age": list(self._age),
+        }
+        wanted = list(qs)
+        return {
+            name: {f"p{q:g}": percentile(values, q) * 1000 for q in wanted}
+            for name, values in series.items()
+        }
