@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -165,10 +166,9 @@ def _check(key: str, value: object, spec: dataclasses.Field[Any]) -> None:
     if not fits or (isinstance(value, bool) and wanted is not bool):
         raise ConfigError(f"{key} is {value!r}; it takes a {_NAMES[wanted]}")
     least, most, choices = (spec.metadata[k] for k in ("least", "most", "choices"))
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if (least is not None and value < least) or (most is not None and value > most):
-            bounds = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
-            raise ConfigError(f"{key} is {value}; it takes {bounds}")
+    if least is not None and not (least <= value <= (most or math.inf)):  # type: ignore[operator]
+        bounds = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
+        raise ConfigError(f"{key} is {value}; it takes {bounds}")
     if choices and value not in choices:
         raise UnknownName(key, str(value), choices)
 

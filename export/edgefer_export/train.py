@@ -13,7 +13,6 @@ import csv
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from edgefer.errors import ConfigError
+from edgefer.files import replacing
 from edgefer_export.augment import NONE, augment
 from edgefer_export.data import Split, soft_targets
 from edgefer_export.recipe import Recipe
@@ -171,7 +171,7 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
         average.state_dict().values(), network.state_dict().values(), strict=True
     ):
         if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
+            mean.lerp_(values[name], 1 - decay)
 
 
 @torch.no_grad()
@@ -210,9 +210,5 @@ def append_row(path: Path, row: tuple[object, ...]) -> None:
 
 def save(state: dict[str, Any], path: Path) -> None:
     """Replace a checkpoint whole: a kill leaves either the old one or the new one."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with replacing(path) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
