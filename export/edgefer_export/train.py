@@ -167,9 +167,8 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
     Early on, a short decay forgets the random start.
     """
-    for mean, value in zip(
-        average.state_dict().values(), network.state_dict().values(), strict=True
-    ):
+    values = network.state_dict()
+    for name, mean in average.state_dict().items():
         if mean.is_floating_point():
             mean.lerp_(values[name], 1 - decay)
 
