@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from edgefer.data import Reading
+
 clock = time.perf_counter
 """The one clock for durations, in seconds; on Linux all processes share it."""
 
@@ -51,29 +53,27 @@ class Tally:
     """Adds stage times up. With a `window` it remembers only that many of the newest frames."""
 
     def __init__(self, window: int | None = None) -> None:
-        self.frames = 0
-        """All frames ever added; the window does not bound it."""
+        self.frames = self.faces = self.dropped = 0
+        """All that were ever added; the window does not bound them."""
+        self._last: int | None = None
         self._capture: deque[float] = deque(maxlen=window)
         self._detection: deque[float] = deque(maxlen=window)
         self._classification: deque[float] = deque(maxlen=window)
         self._age: deque[float] = deque(maxlen=window)
         self._published: deque[float] = deque(maxlen=window)
 
-    def add(
-        self,
-        capture: float,
-        detection: float,
-        classification: float,
-        captured: float,
-        published: float,
-    ) -> None:
-        """One frame: seconds in each stage, and when it came in and went out."""
+    def add(self, reading: Reading) -> None:
+        """One frame more; a gap in the sequence is frames dropped before they were read."""
+        if self._last is not None:
+            self.dropped += reading.sequence - self._last - 1
+        self._last = reading.sequence
         self.frames += 1
-        self._capture.append(capture)
-        self._detection.append(detection)
-        self._classification.append(classification)
-        self._age.append(published - captured)
-        self._published.append(published)
+        self.faces += len(reading.faces)
+        self._capture.append(reading.times.capture)
+        self._detection.append(reading.times.detection)
+        self._classification.append(reading.times.classification)
+        self._age.append(reading.age)
+        self._published.append(reading.published)
 
     def rates(self, wall: float | None = None) -> Rates:
         """Over what is remembered. `wall` is its wall-clock seconds; without it, the time

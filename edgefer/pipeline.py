@@ -1,0 +1,231 @@
+"""Frames in, readings out: the only border between synchronous compute and asyncio.
+
+    async with aclosing(run(source, detector, classifier, sinks)) as readings:
+        async for reading in readings:
+            ...
+
+Each worker thread carries one frame all the way, capture -> detect -> classify; there are no
+queues between stages. Capture is entered by one worker at a time, so is a stage that owns a
+device. Results are put back in the frames' order, and from there on everything is ordered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+
+import cv2
+
+from edgefer.classifier import Classifier
+from edgefer.data import Detected, Expression, Frame, Reading, StageTimes
+from edgefer.mailbox import Mailbox
+from edgefer.protocols import Detector, Sink, Source
+from edgefer.timing import clock
+
+log = logging.getLogger(__name__)
+
+READINGS_KEPT = 64
+"""How many readings wait for a slow taker before the oldest is dropped (live) or the workers
+wait (a file)."""
+
+STOP_TIMEOUT = 2.5
+"""Seconds a worker gets to finish its frame once stopped; one that hangs is left behind."""
+
+
+def default_workers() -> int:
+    """One for each core that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+class Workers:
+    """The threads, and the ordered point where their results meet.
+
+    `publish` is called with each reading, in the frames' order, by one thread at a time;
+    `finish` once, after the last one, with the error that ended it or None.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        detector: Detector,
+        classifier: Classifier,
+        publish: Callable[[Reading], None],
+        finish: Callable[[BaseException | None], None],
+        *,
+        workers: int = 0,
+        preview: bool = False,
+    ) -> None:
+        self._source, self._detector, self._classifier = source, detector, classifier
+        self._publish, self._finish, self._preview = publish, finish, preview
+        self._capturing = threading.Lock()
+        self._detecting = _entrance(detector.exclusive)
+        self._classifying = _entrance(classifier.exclusive)
+        self._ordering = threading.Lock()
+        self._next_in = self._next_out = 0
+        self._ended = False
+        self._waiting: dict[int, Reading | BaseException | None] = {}
+        count = workers or default_workers()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"worker-{n}", daemon=True)
+            for n in range(count)
+        ]
+
+    def start(self) -> None:
+        """Begin; call it once."""
+        if len(self._threads) > 1:
+            # OpenCV's own pool would fight the workers for the same cores.
+            cv2.setNumThreads(1)
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End after the frames in hand; returns within STOP_TIMEOUT even if a stage hangs."""
+        self._ended = True
+        self._source.close()
+        deadline = clock() + STOP_TIMEOUT
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - clock()))
+            if thread.is_alive():
+                log.warning("%s still hangs in a stage after %s s", thread.name, STOP_TIMEOUT)
+
+    def _work(self) -> None:
+        while True:
+            with self._capturing:
+                if self._ended:
+                    return
+                turn = self._next_in
+                self._next_in += 1
+                frame = self._capture()
+                if not isinstance(frame, tuple):
+                    self._ended = True
+            if not isinstance(frame, tuple):
+                self._deliver(turn, frame)
+                return
+            self._deliver(turn, self._carry(*frame))
+
+    def _capture(self) -> tuple[Frame, float] | BaseException | None:
+        """A frame and the seconds it took, or what ended the source."""
+        began = clock()
+        try:
+            frame = self._source.read()
+        except Exception as exc:  # noqa: BLE001 - a thread's border: raised again to the taker
+            return exc
+        if frame is None:
+            return None
+        # Waiting for a picture that did not exist yet is not work.
+        return frame, clock() - max(began, frame.captured)
+
+    def _carry(self, frame: Frame, capture: float) -> Reading | BaseException:
+        try:
+            with self._detecting:
+                began = clock()
+                faces = self._detector.detect(frame.image_bgr)
+                detection = clock() - began
+            classification = 0.0
+            expressions: tuple[Expression, ...] = ()
+            if faces:
+                with self._classifying:
+                    began = clock()
+                    expressions = self._classifier.classify(Detected(frame, faces))
+                    classification = clock() - began
+        except Exception as exc:  # noqa: BLE001 - a thread's border: raised again to the taker
+            return exc
+        height, width = frame.image_bgr.shape[:2]
+        return Reading(
+            sequence=frame.sequence,
+            captured=frame.captured,
+            published=clock(),
+            size=(width, height),
+            faces=faces,
+            expressions=expressions,
+            times=StageTimes(capture, detection, classification),
+            image_bgr=frame.image_bgr if self._preview else None,
+        )
+
+    def _deliver(self, turn: int, outcome: Reading | BaseException | None) -> None:
+        """Hand out every outcome whose turn has come; the first that is no reading is the end."""
+        with self._ordering:
+            self._waiting[turn] = outcome
+            while self._next_out in self._waiting:
+                ready = self._waiting.pop(self._next_out)
+                self._next_out += 1
+                if isinstance(ready, Reading):
+                    self._publish(ready)
+                else:
+                    self._ended = True
+                    self._next_out = -1  # nothing comes after the end
+                    self._finish(ready)
+
+
+def _entrance(exclusive: bool) -> AbstractContextManager[object]:
+    return threading.Lock() if exclusive else nullcontext()
+
+
+async def run(
+    source: Source,
+    detector: Detector,
+    classifier: Classifier,
+    sinks: Sequence[Sink] = (),
+    *,
+    workers: int = 0,
+    preview: bool = False,
+) -> AsyncGenerator[Reading, None]:
+    """Readings in the order of the frames, until the source ends or the taker leaves.
+
+    A live source drops what a slow taker or sink does not fetch, each from its own box; from
+    any other source nothing is lost, and the slowest sets the pace. Raises what a stage or a
+    sink raised, after the readings that came before it. Leaving it (`aclosing`) closes source
+    and sinks, within 3 s even where a camera blocks; the detector and engine stay open.
+    """
+    lossless = not source.live
+    own: Mailbox[Reading] = Mailbox(READINGS_KEPT, lossless=lossless)
+    boxes = [own, *(Mailbox[Reading](READINGS_KEPT, lossless=lossless) for _ in sinks)]
+
+    def publish(reading: Reading) -> None:
+        for box in boxes:
+            box.put(reading)
+
+    def finish(error: BaseException | None) -> None:
+        for box in boxes[1:]:
+            box.close()
+        own.close(error)
+
+    async def drain(box: Mailbox[Reading], sink: Sink) -> None:
+        try:
+            async for reading in box:
+                await sink.put(reading)
+        except Exception as exc:  # noqa: BLE001 - a task's border: raised again to the taker
+            finish(exc)
+
+    threads = Workers(
+        source, detector, classifier, publish, finish, workers=workers, preview=preview
+    )
+    async with AsyncExitStack() as closing:
+        for sink in sinks:
+            closing.push_async_callback(sink.close)
+        drains = [
+            asyncio.create_task(drain(box, sink), name=f"sink {type(sink).__name__}")
+            for box, sink in zip(boxes[1:], sinks, strict=True)
+        ]
+        threads.start()
+        try:
+            async for reading in own:
+                yield reading
+        finally:
+            finish(None)
+            await asyncio.to_thread(threads.stop)
+            await _finish_within(STOP_TIMEOUT, drains)
+
+
+async def _finish_within(seconds: float, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for tasks; what takes longer is cancelled, and the log says so."""
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        log.warning("%s did not finish within %s s and is cancelled", task.get_name(), seconds)
+        task.cancel()
