@@ -42,11 +42,12 @@ def setting(
     least: float | None = None,
     most: float | None = None,
     choices: tuple[str, ...] = (),
+    flag: str = "",
 ) -> Any:
-    """A documented field; bounds and choices are checked when the record is made."""
+    """A documented field, its bounds, and its option on the command line where it has one."""
     return field(
         default=default,
-        metadata={"doc": doc, "least": least, "most": most, "choices": choices},
+        metadata={"doc": doc, "least": least, "most": most, "choices": choices, "flag": flag},
     )
 
 
@@ -59,17 +60,22 @@ class SourceConfig:
         "demo://, a video file, an image, a folder or glob of images, v4l2:///dev/video0, "
         "rtsp://host/path, csi://0, gst:PIPELINE or test://",
     )
-    width: int = setting(640, "pixels asked of a camera", least=16, most=7680)
-    height: int = setting(480, "pixels asked of a camera", least=16, most=4320)
-    fps: float = setting(30.0, "frames a second asked of a camera", least=0.1, most=1000)
+    width: int = setting(640, "pixels asked of a camera", least=16, most=7680, flag="--width")
+    height: int = setting(480, "pixels asked of a camera", least=16, most=4320, flag="--height")
+    fps: float = setting(
+        30.0, "frames a second asked of a camera", least=0.1, most=1000, flag="--fps"
+    )
     timeout: float = setting(
-        5.0, "seconds without a frame after which a camera is killed and reopened", least=0.05
+        5.0,
+        "seconds without a frame after which a camera is killed and reopened",
+        least=0.05,
+        flag="--timeout",
     )
     backoff: float = setting(
         0.5, "seconds before the first reopening; doubles with each failure", least=0.01
     )
     backoff_max: float = setting(30.0, "seconds between reopenings at most", least=0.01)
-    wait: bool = setting(False, "wait for a camera that is absent at the start")
+    wait: bool = setting(False, "wait for a camera that is absent at the start", flag="--wait")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +86,38 @@ class DetectorConfig:
         "auto",
         "yunet, haar, or auto: yunet where its file is in the model folder",
         choices=("auto", "yunet", "haar"),
+        flag="--detector",
     )
     size: int = setting(
-        320, "width in pixels at which detection works; boxes are full-frame", least=64, most=4096
+        320,
+        "width in pixels at which detection works; boxes are full-frame",
+        least=64,
+        most=4096,
+        flag="--detector-size",
     )
-    min_score: float = setting(0.7, "least confidence of a face (yunet)", least=0, most=1)
-    min_face: int = setting(24, "least side of a face, pixels of the full frame", least=1)
-    max_faces: int = setting(32, "the most certain faces of a frame that are kept", least=1)
+    min_score: float = setting(
+        0.7, "least confidence of a face (yunet)", least=0, most=1, flag="--min-score"
+    )
+    min_face: int = setting(
+        24, "least side of a face, pixels of the full frame", least=1, flag="--min-face"
+    )
+    max_faces: int = setting(
+        32, "the most certain faces of a frame that are kept", least=1, flag="--max-faces"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     """What classifies faces."""
 
-    model: str = setting("lightweight.onnx", "a path, or a name in the model folder")
+    model: str = setting(
+        "lightweight.onnx", "a path, or a name in the model folder", flag="--engine"
+    )
     threads: int = setting(
-        1, "threads inside the runtime; more than 1 competes with the workers", least=1
+        1,
+        "threads inside the runtime; more than 1 competes with the workers",
+        least=1,
+        flag="--threads",
     )
 
 
@@ -104,7 +126,11 @@ class PipelineConfig:
     """How frames are carried."""
 
     workers: int = setting(
-        0, "frames carried at once; 0 is one for each core this process may use", least=0, most=256
+        0,
+        "frames carried at once; 0 is one for each core this process may use",
+        least=0,
+        most=256,
+        flag="--workers",
     )
 
 

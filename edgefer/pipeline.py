@@ -198,8 +198,9 @@ async def run(
         try:
             async for reading in box:
                 await sink.put(reading)
-        except Exception as exc:  # noqa: BLE001 - a task's border: raised again to the taker
+        except Exception as exc:
             finish(exc)
+            raise
 
     threads = Workers(
         source, detector, classifier, publish, finish, workers=workers, preview=preview
@@ -215,6 +216,7 @@ async def run(
         try:
             async for reading in own:
                 yield reading
+            await asyncio.gather(*drains)
         finally:
             finish(None)
             await asyncio.to_thread(threads.stop)
@@ -222,10 +224,12 @@ async def run(
 
 
 async def _finish_within(seconds: float, tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for tasks; what takes longer is cancelled, and the log says so."""
+    """Wait for tasks that have told their errors; what takes longer is cancelled and logged."""
     if not tasks:
         return
-    _, late = await asyncio.wait(tasks, timeout=seconds)
+    done, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in done:
+        task.exception()  # asyncio complains of errors that nobody looked at
     for task in late:
         log.warning("%s did not finish within %s s and is cancelled", task.get_name(), seconds)
         task.cancel()

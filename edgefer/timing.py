@@ -83,14 +83,23 @@ class Tally:
             wall, out = (self._published[-1] - self._published[0], n - 1) if n else (0.0, 0)
         else:
             out = n
+        capture, detection, classification = self._seconds()
         classified = sum(1 for seconds in self._classification if seconds > 0)
-        stages = [sum(self._capture), sum(self._detection), sum(self._classification)]
         return Rates(
             total=ratio(out, wall),
-            detection=ratio(n, stages[1]),
-            classification=ratio(classified, stages[2]),
-            serial=ratio(n, sum(stages)),
+            detection=ratio(n, detection),
+            classification=ratio(classified, classification),
+            serial=ratio(n, capture + detection + classification),
         )
+
+    def mean_seconds(self) -> tuple[float, float, float]:
+        """Of capture, detection and classification, over all remembered frames."""
+        n = len(self._published)
+        capture, detection, classification = self._seconds()
+        return ratio(capture, n), ratio(detection, n), ratio(classification, n)
+
+    def _seconds(self) -> tuple[float, float, float]:
+        return sum(self._capture), sum(self._detection), sum(self._classification)
 
     def percentiles(self, qs: Iterable[float] = (50, 95, 99)) -> dict[str, dict[str, float]]:
         """Milliseconds by stage and percentile, such as `["detection"]["p95"]`; the stages,

@@ -1,0 +1,63 @@
+"""A clip held in memory and replayed, so that no decoder is measured by accident."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass
+
+from edgefer.config import SourceConfig
+from edgefer.data import Frame, Image
+from edgefer.errors import SourceError
+from edgefer.sources import open_source
+from edgefer.timing import clock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """Pictures and what identifies them."""
+
+    url: str
+    images: tuple[Image, ...]
+    sha256: str
+    """Of all pixels in order."""
+
+    @property
+    def bytes(self) -> int:
+        return sum(image.nbytes for image in self.images)
+
+
+def load_clip(url: str, frames: int) -> Clip:
+    """The first `frames` frames of a source that is not live; SourceError where it is, or has
+    none."""
+    images: list[Image] = []
+    digest = hashlib.sha256()
+    with closing(open_source(url, SourceConfig(url=url))) as source:
+        if source.live:
+            raise SourceError(f"{url} is live: two runs would differ. Give a file, or demo://")
+        while len(images) < frames and (frame := source.read()) is not None:
+            images.append(frame.image_bgr)
+            digest.update(frame.image_bgr.tobytes())
+    if not images:
+        raise SourceError(f"{url} has no frames")
+    return Clip(url, tuple(images), digest.hexdigest())
+
+
+class Replay:
+    """A source that plays a clip over and over, `frames` frames in all; each is copied out,
+    as from a camera's shared memory."""
+
+    live = False
+
+    def __init__(self, clip: Clip, frames: int) -> None:
+        self._images, self._frames, self._next = clip.images, frames, 0
+
+    def read(self) -> Frame | None:
+        if self._next >= self._frames:
+            return None
+        began, n = clock(), self._next
+        self._next += 1
+        return Frame(self._images[n % len(self._images)].copy(), n, began)
+
+    def close(self) -> None:
+        self._frames = 0

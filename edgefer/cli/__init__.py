@@ -1,0 +1,68 @@
+"""The command line: parse, call, print. Each command is a module with `add` and `call`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from edgefer import __version__
+from edgefer.cli import bench, config, inspect, pull, run
+from edgefer.errors import EdgeferError
+
+DESCRIPTION = """\
+Facial-expression recognition at the edge: capture -> detect -> classify.
+
+An expression is how a face looks; it is not what a person feels."""
+
+EXAMPLES = """\
+first steps:
+  edgefer run                            a drawn scene: no camera, no download
+  edgefer run v4l2:///dev/video0         a USB camera; Ctrl-C ends it
+  edgefer run clip.mp4 --jsonl out.jsonl --save out.mp4
+  edgefer bench                          how fast is this machine?
+  edgefer pull yunet                     a better face detector (232 KB)
+
+exit codes: 0 done, 1 other, 2 usage or configuration, 3 not installed, 4 source,
+5 model, 6 inference, 7 output"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="edgefer",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"edgefer {__version__}")
+    top.add_argument("-v", "--verbose", action="store_true", help="log what happens, to stderr")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (run, bench, inspect, config, pull):
+        command.add(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    args = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if args.verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        code: int = args.call(args)
+    except EdgeferError as exc:
+        print(f"edgefer: error: {exc}", file=sys.stderr)
+        return exc.exit_code
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left; Python would complain once more while flushing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code

@@ -1,0 +1,79 @@
+"""`edgefer bench`: FPS tables of one or several engines on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from edgefer.bench.measure import Job, measure
+from edgefer.bench.provenance import environment
+from edgefer.bench.report import Report
+from edgefer.cli.options import add_settings, settings
+from edgefer.engines import find_model
+from edgefer.errors import ConfigError
+
+
+def add(commands: Any) -> None:  # Any: argparse names no type for this
+    parser = commands.add_parser(
+        "bench",
+        help="measure total, classification and detection FPS of one or more engines",
+        description="Replay a clip through the pipeline as fast as it goes, each engine in a "
+        "process of its own, and print what came out.",
+    )
+    parser.add_argument(
+        "--engine",
+        action="append",
+        dest="engines",
+        metavar="MODEL",
+        help="a path, or a name in the model folder; give it once per engine "
+        "(default lightweight.onnx)",
+    )
+    parser.add_argument("--clip", default="demo://", metavar="SOURCE",
+                        help="a video, pictures or demo:// (default demo://)")  # fmt: skip
+    parser.add_argument("--clip-frames", type=int, default=60, metavar="N",
+                        help="frames of it that are held in memory (default 60)")  # fmt: skip
+    parser.add_argument("--frames", type=int, default=1000, metavar="N",
+                        help="frames that are counted (default 1000)")  # fmt: skip
+    parser.add_argument("--warmup", type=int, default=50, metavar="N",
+                        help="frames before them that are not (default 50)")  # fmt: skip
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything, with "
+                        "provenance")  # fmt: skip
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    add_settings(parser, "detector", "engine", "pipeline", skip="--engine")
+    parser.set_defaults(call=call)
+
+
+def call(args: argparse.Namespace) -> int:
+    for name, least in (("clip_frames", 1), ("frames", 2), ("warmup", 1)):
+        if getattr(args, name) < least:
+            raise ConfigError(f"--{name.replace('_', '-')} takes {least} or more")
+    config = settings(args)
+    models = args.engines or [config.engine.model]
+    for model in models:
+        find_model(model)  # a typing error should not show after minutes
+    measurements = []
+    for n, model in enumerate(models, 1):
+        print(f"measuring {model} ({n} of {len(models)}) ...", file=sys.stderr, flush=True)
+        engine = dataclasses.replace(config.engine, model=model)
+        job = Job(dataclasses.replace(config, engine=engine), args.clip, args.clip_frames,
+                  args.warmup, args.frames)  # fmt: skip
+        measurements.append(measure(job))
+    report = Report(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        argv=tuple(sys.argv),
+        environment=environment(),
+        clip={
+            "url": args.clip,
+            "frames": args.clip_frames,
+            "sha256": measurements[0].clip_sha256,
+        },
+        engines=tuple(measurements),
+    )
+    if args.json:
+        report.write_json(args.json)
+    print(report.markdown() if args.markdown else report.text())
+    return 0

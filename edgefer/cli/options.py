@@ -1,0 +1,61 @@
+"""Options made from the configuration's fields, so that a setting is spelled once."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from edgefer.config import Config, build_section, load_config
+
+
+def add_settings(parser: argparse.ArgumentParser, *sections: str, skip: str = "") -> None:
+    """`--config FILE`, and an option for every setting of `sections` that has a flag."""
+    group = parser.add_argument_group(
+        "settings", "each is a key of the configuration file too (edgefer config show)"
+    )
+    group.add_argument("--config", type=Path, metavar="FILE", help="take settings from a TOML file")
+    for section in sections:
+        record = _default(section)
+        for spec in dataclasses.fields(record):
+            flag = spec.metadata["flag"]
+            if not flag or flag == skip:
+                continue
+            group.add_argument(
+                flag, dest=f"{section}.{spec.name}", help=_help(spec), **_parsing(spec)
+            )
+
+
+def settings(args: argparse.Namespace) -> Config:
+    """The file's settings, or the defaults, with the given options laid over them."""
+    config = load_config(args.config) if args.config else Config()
+    for section in dataclasses.fields(Config):
+        given = {
+            key.partition(".")[2]: value
+            for key, value in vars(args).items()
+            if key.startswith(section.name + ".") and value is not None
+        }
+        if given:
+            values = dataclasses.asdict(getattr(config, section.name)) | given
+            record = build_section(type(_default(section.name)), values, section.name)
+            config = dataclasses.replace(config, **{section.name: record})
+    return config
+
+
+def _default(section: str) -> Any:
+    return getattr(Config(), section)
+
+
+def _help(spec: dataclasses.Field[Any]) -> str:
+    default = "" if isinstance(spec.default, bool) else f" (default {spec.default})"
+    return spec.metadata["doc"].replace("%", "%%") + default
+
+
+def _parsing(spec: dataclasses.Field[Any]) -> dict[str, Any]:
+    if isinstance(spec.default, bool):
+        return {"action": "store_const", "const": True}
+    kind = type(spec.default)
+    choices = spec.metadata["choices"]
+    metavar = "{" + ",".join(choices) + "}" if choices else {str: "NAME"}.get(kind, "N")
+    return {"type": kind, "metavar": metavar}

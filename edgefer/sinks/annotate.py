@@ -1,0 +1,29 @@
+"""Boxes and expressions, drawn onto a copy of the frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edgefer.data import Image, Reading
+
+INK = (80, 220, 80)
+PAPER = (24, 24, 24)
+
+
+def annotate(image_bgr: Image, reading: Reading) -> Image:
+    """A new (H, W, 3) uint8 picture with each face's box, expression and probability."""
+    picture = image_bgr.copy()
+    scale = max(0.4, picture.shape[1] / 1280)
+    thick = max(1, round(2 * scale))
+    for face, expression in zip(reading.faces, reading.expressions, strict=True):
+        box = face.box
+        corner = (round(box.x1), round(box.y1))
+        cv2.rectangle(picture, corner, (round(box.x2), round(box.y2)), INK, thick)
+        text = f"{expression.label} {expression.probability:.0%}"
+        (width, height), drop = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+        x = int(np.clip(corner[0], 0, max(0, picture.shape[1] - width)))
+        y = max(corner[1] - drop, height)
+        cv2.rectangle(picture, (x, y - height - 2), (x + width, y + drop), PAPER, cv2.FILLED)
+        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, scale, INK, thick, cv2.LINE_AA)
+    return picture

@@ -1,0 +1,93 @@
+"""Readings as JSON lines.
+
+    {"sequence": 12, "age_ms": 9.1, "size": [640, 480],
+     "ms": {"capture": 0.5, "detection": 3.9, "classification": 2.6},
+     "faces": [{"box": [x1, y1, x2, y2], "score": 0.93, "landmarks": [[x, y], ...] or null,
+                "expression": "happy", "probability": 0.91, "probs": {"angry": 0.01, ...}}]}
+
+Boxes and landmarks are pixels of the full frame. A line is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from edgefer.data import Expression, Face, Reading
+from edgefer.errors import OutputError
+
+
+class JsonLines:
+    """Appends to a file, or writes to standard output for "-"."""
+
+    def __init__(self, target: str) -> None:
+        """Raises OutputError where the file cannot be opened."""
+        self._target = target
+        self._own = target != "-"
+        try:
+            self._fd = (
+                os.open(Path(target), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                if self._own
+                else sys.stdout.fileno()
+            )
+        except OSError as exc:
+            raise OutputError(f"cannot write {target}: {exc.strerror}") from exc
+        self._closed = False
+
+    async def put(self, reading: Reading) -> None:
+        line = json.dumps(record(reading), separators=(",", ":")).encode() + b"\n"
+        written = 0
+        try:
+            while written < len(line):
+                written += os.write(self._fd, line[written:])
+        except OSError as exc:
+            self._take_back(written)
+            raise OutputError(f"cannot write {self._target}: {exc.strerror}") from exc
+
+    def _take_back(self, written: int) -> None:
+        """Cut off the part of a line that a full disk let through."""
+        if self._own and written:
+            with suppress(OSError):  # a pipe or a device cannot be cut
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+
+    async def close(self) -> None:
+        if self._own and not self._closed:
+            self._closed = True
+            os.close(self._fd)
+
+
+def record(reading: Reading) -> dict[str, Any]:
+    """What one line says, as in the module's example."""
+    times = reading.times
+    return {
+        "sequence": reading.sequence,
+        "age_ms": round(reading.age * 1000, 3),
+        "size": list(reading.size),
+        "ms": {
+            "capture": round(times.capture * 1000, 3),
+            "detection": round(times.detection * 1000, 3),
+            "classification": round(times.classification * 1000, 3),
+        },
+        "faces": [
+            _face(face, expression)
+            for face, expression in zip(reading.faces, reading.expressions, strict=True)
+        ],
+    }
+
+
+def _face(face: Face, expression: Expression) -> dict[str, Any]:
+    box = face.box
+    return {
+        "box": [round(v, 1) for v in (box.x1, box.y1, box.x2, box.y2)],
+        "score": round(face.score, 4),
+        "landmarks": face.landmarks and [[round(x, 1), round(y, 1)] for x, y in face.landmarks],
+        "expression": expression.label,
+        "probability": round(expression.probability, 4),
+        "probs": {
+            label: round(p, 4) for label, p in zip(expression.labels, expression.probs, strict=True)
+        },
+    }
