@@ -219,5 +219,6 @@ def _toml_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return json.dumps(value)  # JSON's string escapes are TOML's too
+        # JSON's escapes are TOML's too; only DEL must be escaped in TOML alone.
+        return json.dumps(value).replace("\x7f", "\\u007f")
     return repr(value)

@@ -103,6 +103,8 @@ class ModelSpec:
     @classmethod
     def from_mapping(cls, fields: Mapping[str, Any]) -> ModelSpec:
         """Build a spec from parsed JSON or TOML; raises SpecError or UnknownName."""
+        if not isinstance(fields, Mapping):
+            raise SpecError(f"the spec is {fields!r}; it must be a table of named fields")
         flat = _known_fields(cls, fields, "model")
         raw = flat.get("preprocessing")
         if not isinstance(raw, Mapping):

@@ -1,0 +1,150 @@
+"""Named drivers for tests: real implementations of the protocols that need no device.
+
+Each passes the same contract (`tests/contracts.py`) as the ones that are shipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgefer.data import Box, Expression, Face, Frame, Image, Reading, StageTimes
+from edgefer.errors import OutputError
+from edgefer.spec import EXPRESSIONS, ModelSpec, Preprocessing
+from edgefer.timing import clock
+
+FACE = Face(Box(4, 4, 28, 28), 0.9)
+
+
+class PictureSource:
+    """Gives `frames` grey pictures; then ends, raises `error`, or, if `blocks`, waits for
+    `close` as a dead camera does."""
+
+    def __init__(
+        self,
+        frames: int,
+        *,
+        live: bool = False,
+        error: Exception | None = None,
+        blocks: bool = False,
+        skip: int = 0,
+    ) -> None:
+        self._frames, self._error, self._blocks, self._skip = frames, error, blocks, skip
+        self.live = live
+        self.given = 0
+        self._closed = threading.Event()
+
+    def read(self) -> Frame | None:
+        if self._closed.is_set():
+            return None
+        if self.given < self._frames:
+            n = self.given
+            self.given += 1
+            image = np.full((32, 32, 3), n % 256, np.uint8)
+            return Frame(image, n * (1 + self._skip), clock())
+        if self._error is not None:
+            raise self._error
+        if self._blocks:
+            self._closed.wait()
+        return None
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class FixedDetector:
+    """Finds the same face in every picture; `at` is called first, with the picture."""
+
+    name = "fixed"
+
+    def __init__(
+        self,
+        faces: tuple[Face, ...] = (FACE,),
+        *,
+        exclusive: bool = False,
+        at: Callable[[Image], None] | None = None,
+    ) -> None:
+        self._faces, self.exclusive, self._at = faces, exclusive, at
+
+    def detect(self, image_bgr: Image) -> tuple[Face, ...]:
+        if image_bgr.ndim != 3 or image_bgr.dtype != np.uint8:
+            raise ValueError(f"(H, W, 3) uint8 is wanted, not {image_bgr.shape}")
+        if self._at is not None:
+            self._at(image_bgr)
+        return self._faces
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class MeanEngine:
+    """Answers 1 for the label whose number is the batch row's mean pixel modulo seven."""
+
+    runtime = "numpy"
+
+    def __init__(self, *, exclusive: bool = False, answer: float | None = None) -> None:
+        self.exclusive, self._answer = exclusive, answer
+        self.calls: list[int] = []
+        self.spec = ModelSpec(
+            name="mean",
+            labels=EXPRESSIONS,
+            preprocessing=Preprocessing(8, 8, mean=(0, 0, 0), std=(1, 1, 1)),
+            output="probs",
+        )
+
+    def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.calls.append(len(batch))
+        if self._answer is not None:
+            return np.full((len(batch), 7), self._answer, np.float32)
+        means = np.rint(batch.mean(axis=(1, 2, 3)) * 255).astype(int) % 7
+        return np.eye(7, dtype=np.float32)[means]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class RecordingSink:
+    """Keeps what it is given; `error` is raised at reading number `fails_at`, and a `gate`
+    holds it up until set."""
+
+    def __init__(self, *, fails_at: int | None = None, gate: asyncio.Event | None = None) -> None:
+        self.readings: list[Reading] = []
+        self.closed = 0
+        self._fails_at, self._gate = fails_at, gate
+
+    async def put(self, reading: Reading) -> None:
+        if self._gate is not None:
+            await self._gate.wait()
+        if len(self.readings) == self._fails_at:
+            raise OutputError("the recording is full")
+        self.readings.append(reading)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def reading(
+    sequence: int = 0,
+    *,
+    faces: tuple[Face, ...] = (FACE,),
+    image_bgr: Image | None = None,
+    times: StageTimes | None = None,
+    published: float = 0.02,
+) -> Reading:
+    """A reading of a 32x32 frame (or of `image_bgr`) with every face happy."""
+    happy = Expression(EXPRESSIONS, (0.0, 0.0, 0.0, 0.75, 0.0, 0.0, 0.25))
+    height, width = (32, 32) if image_bgr is None else image_bgr.shape[:2]
+    return Reading(
+        sequence=sequence,
+        captured=0.0,
+        published=published,
+        size=(width, height),
+        faces=faces,
+        expressions=(happy,) * len(faces),
+        times=times or StageTimes(0.001, 0.002, 0.003 if faces else 0.0),
+        image_bgr=image_bgr,
+    )

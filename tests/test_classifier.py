@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgefer.classifier import Classifier, softmax
+from edgefer.data import Box, Detected, Face, Frame
+from edgefer.errors import InferenceError
+from tests.drivers import FACE, MeanEngine
+
+
+def detected(*faces: Face, value: int = 3) -> Detected:
+    return Detected(Frame(np.full((32, 32, 3), value, np.uint8), 5, 0.0), faces)
+
+
+def test_each_face_gets_its_own_expression() -> None:
+    frame = Frame(np.zeros((32, 64, 3), np.uint8), 0, 0.0)
+    frame.image_bgr[:, 32:] = 4
+    faces = (Face(Box(4, 4, 28, 28), 1), Face(Box(36, 4, 60, 28), 1))
+    left, right = Classifier(MeanEngine()).classify(Detected(frame, faces))
+    assert (left.label, right.label) == ("angry", "sad")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_an_error(value: float) -> None:
+    with pytest.raises(InferenceError):
+        Classifier(MeanEngine(answer=value)).classify(detected(FACE))
+
+
+def test_softmax_sums_to_one_and_does_not_overflow() -> None:
+    probs = softmax(np.array([[1e4, 0, -1e4], [1, 2, 3]], np.float32))
+    assert np.allclose(probs.sum(axis=1), 1)
+    assert probs[0, 0] == 1
+    # exp(3) / (exp(1) + exp(2) + exp(3)) by hand
+    assert probs[1, 2] == pytest.approx(0.66524, abs=1e-5)

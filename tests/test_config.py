@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgefer.config import Config, SourceConfig, load_config, to_toml
+from edgefer.errors import ConfigError, UnknownName
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "edgefer.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_printed_default_reads_back_equal(tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, to_toml(Config()))) == Config()
+
+
+@given(url=st.text(st.characters(blacklist_categories=["Cs"])))
+def test_any_text_survives_the_file(url: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    config = Config(source=SourceConfig(url=url))
+    path = written(tmp_path_factory.mktemp("config"), to_toml(config))
+    assert load_config(path) == config
+
+
+def test_every_setting_is_documented() -> None:
+    for section in dataclasses.fields(Config):
+        record = getattr(Config(), section.name)
+        assert type(record).__doc__
+        assert all(spec.metadata["doc"] for spec in dataclasses.fields(record))
+
+
+def test_an_unknown_key_names_the_nearest_and_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "[detector]\nmin_scroe = 0.5\n")
+    with pytest.raises(UnknownName) as caught:
+        load_config(path)
+    assert caught.value.nearest == "min_score"
+    assert str(path) in str(caught.value)
+
+
+def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName) as caught:
+        load_config(written(tmp_path, "[detectors]\n"))
+    assert caught.value.nearest == "detector"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[pipeline]\nworkers = -1",
+        "[pipeline]\nworkers = 1.5",
+        "[pipeline]\nworkers = true",
+        "[source]\nfps = 'fast'",
+        "[source]\nwait = 1",
+        "[detector]\nmin_score = 1.5",
+        "[detector]\nname = 'yunnet'",
+        "source = 3",
+        "not toml",
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        load_config(written(tmp_path, text))
+
+
+def test_a_whole_number_is_a_number(tmp_path: Path) -> None:
+    assert load_config(written(tmp_path, "[source]\nfps = 15")).source.fps == 15
+
+
+def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "absent.toml", tmp_path, tmp_path / "binary.toml"):
+        with pytest.raises(ConfigError, match=path.name):
+            load_config(path)
