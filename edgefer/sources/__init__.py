@@ -1,0 +1,83 @@
+"""Where frames come from: one opener, one source for each kind of URL."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from edgefer.config import SourceConfig
+from edgefer.errors import UnknownName
+from edgefer.protocols import Source
+
+SCHEMES = ("demo", "test", "file", "v4l2", "rtsp", "rtsps", "csi", "gst")
+"""What a URL may begin with; without one it is a path."""
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+
+log = logging.getLogger(__name__)
+
+
+def open_source(url: str, config: SourceConfig) -> Source:
+    """The source that `url` means, opened; the caller closes it.
+
+    Cameras, streams, and `demo://` or `test://` with `fps=` or `live=1` are live and run in a child
+    process; files, images and the others wait to be read and lose no frame.
+
+    Raises UnknownName for an unknown scheme, ConfigError for a URL that cannot be meant,
+    NotInstalled, and SourceError where nothing can be read; a live source with `config.wait`
+    starts without its camera instead.
+    """
+    match scheme(url):
+        case "demo" | "test":
+            from edgefer.sources import synthetic
+            from edgefer.sources.live import LiveSource
+
+            options = synthetic.parse(url)
+            if options.from_camera:
+                return LiveSource(url, config)
+            if isinstance(options, synthetic.DemoOptions):
+                return synthetic.DemoSource(options)
+            return synthetic.PatternSource(options)
+        case "v4l2" | "rtsp" | "rtsps":
+            from edgefer.sources.live import LiveSource
+
+            return LiveSource(url, config)
+        case "csi" | "gst":
+            from edgefer.sources import gstreamer
+            from edgefer.sources.live import LiveSource
+
+            gstreamer.check_installed()
+            log.info("gst-launch-1.0 -q %s", without_password(gstreamer.pipeline(url, config)))
+            return LiveSource(url, config)
+        case "file":
+            return _open_path(unquote(url.removeprefix("file://")))
+        case "":
+            return _open_path(url)
+        case other:
+            raise UnknownName("kind of source", other, SCHEMES)
+
+
+def scheme(url: str) -> str:
+    """What stands before "://", or "gst" of "gst:PIPELINE"; "" of a path."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://|(gst):", url)
+    return (found[1] or found[2]).lower() if found else ""
+
+
+def without_password(text: str) -> str:
+    """The same text, fit for a log: what stands between "//" and "@" is blotted out."""
+    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
+
+
+def _open_path(text: str) -> Source:
+    """A path is taken literally where it exists, so that a name may hold glob characters."""
+    path = Path(text).expanduser()
+    pattern = not path.exists() and any(mark in text for mark in "*?[")
+    if pattern or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        from edgefer.sources import images
+
+        return images.Images(images.find(path))
+    from edgefer.sources.video import VideoFile
+
+    return VideoFile(path)

@@ -1,0 +1,397 @@
+"""Live sources, against test:// cameras that break down on request, in real child processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgefer.config import SourceConfig
+from edgefer.data import Frame
+from edgefer.errors import ConfigError, SourceError
+from edgefer.protocols import Source
+from edgefer.sources import capture_child, live
+from edgefer.sources.live import LiveSource
+from edgefer.sources.synthetic import EXIT_CODE, frame_number
+from edgefer.timing import clock
+
+QUICK = SourceConfig(timeout=2.0, backoff=0.01, backoff_max=0.05)
+CAMERA = "test://?width=128&height=96&fps=50"
+
+
+@contextmanager
+def opened(url: str, config: SourceConfig = QUICK) -> Iterator[LiveSource]:
+    source = LiveSource(url, config)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def next_of(source: Source) -> Frame:
+    frame = source.read()
+    assert frame is not None
+    frame_number(frame.image_bgr)  # raises where the picture is torn or foreign
+    return frame
+
+
+def child_of(source: LiveSource) -> int:
+    assert source._capture is not None
+    return source._capture._process.pid
+
+
+def gone(pid: int, within: float = 10) -> bool:
+    """True once the process has ended, whoever reaps it."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], within)[0])
+    finally:
+        os.close(process)
+
+
+def open_fds() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def resident() -> int:
+    """Bytes of this process's memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+class Warned(logging.Handler):
+    """Collects the warnings of the live source, and tells a waiting thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+        self.event = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+        self.event.set()
+
+
+@pytest.fixture
+def warned() -> Iterator[Warned]:
+    handler = Warned()
+    live.log.addHandler(handler)
+    yield handler
+    live.log.removeHandler(handler)
+
+
+# -- what a healthy camera gives -------------------------------------------------------------
+
+
+def test_frames_come_counted_and_dated_and_the_source_ends_by_itself() -> None:
+    with opened(f"{CAMERA}&frames=20") as source:
+        assert isinstance(source, Source)
+        assert source.live
+        frames, last = [], clock()
+        while frame := source.read():
+            assert frame_number(frame.image_bgr) == frame.sequence
+            assert frame.captured < clock()
+            frames.append(frame)
+        assert frames[-1].sequence == 19  # the newest is never dropped
+        assert all(a.sequence < b.sequence for a, b in pairwise(frames))
+        assert all(a.captured < b.captured for a, b in pairwise(frames))
+        assert frames[-1].captured > last
+        assert source.state == "ended"
+        assert source.read() is None
+
+
+def test_a_slow_reader_gets_the_newest_frame_and_sees_what_it_missed() -> None:
+    with opened(f"{CAMERA}&frames=30") as source:
+        first = next_of(source)
+        os.waitid(os.P_PID, child_of(source), os.WEXITED | os.WNOWAIT)  # all 30 have gone by
+        newest = next_of(source)
+        assert first.sequence < 29
+        assert newest.sequence == frame_number(newest.image_bgr) == 29
+        assert source.read() is None
+
+
+def test_a_frame_keeps_its_pixels_while_the_camera_goes_on() -> None:
+    with opened(CAMERA) as source:
+        frame = next_of(source)
+        number = frame_number(frame.image_bgr)
+        while next_of(source).sequence < frame.sequence + 2 * capture_child.Slots.COUNT:
+            pass
+        assert frame_number(frame.image_bgr) == number
+        assert frame.image_bgr.flags.owndata
+        assert frame.image_bgr.flags.writeable
+
+
+def test_a_picture_that_was_overwritten_is_not_delivered() -> None:
+    memory = os.memfd_create("test")
+    os.ftruncate(memory, capture_child.Slots.size(4, 2))
+    writer, reader = (capture_child.Slots(memory, 4, 2) for _ in range(2))
+    os.close(memory)
+    slots = [writer.put(np.full((2, 4, 3), n, np.uint8), n) for n in range(3)]
+    assert [int(image.max()) for n in range(3) if (image := reader.take(slots[n], n)) is not None]
+    writer.put(np.full((2, 4, 3), 3, np.uint8), 3)
+    assert reader.take(slots[0], 0) is None  # it is the next to be filled
+    assert reader.take(slots[1], 1) is not None
+
+
+def test_a_fast_camera_never_gives_a_torn_picture() -> None:
+    with opened("test://?fps=100000&width=640&height=480&frames=300", QUICK) as source:
+        read = 0
+        while frame := source.read():
+            assert frame_number(frame.image_bgr) == frame.sequence
+            number = frame.sequence * 4 % 640  # the lower half's gradient has moved so far
+            row = frame.image_bgr[-1, :, 0].astype(int)
+            assert abs(int(row.argmin()) - (320 - number) % 640) <= 2
+            read += 1
+        assert read > 0
+
+
+def test_the_url_with_its_password_is_in_no_command_line() -> None:
+    with opened(CAMERA) as source:
+        command = Path(f"/proc/{child_of(source)}/cmdline").read_text()
+        assert "capture_child" in command
+        assert "fps" not in command
+
+
+# -- cameras that break ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("die_at=3", f"status {EXIT_CODE}"),
+        ("block_at=3", "no frame for 2 s"),
+        ("resize_at=3&height=200&width=300", "size changed from 300x200 to 150x100"),
+        ("end_at=3", "end_at"),
+    ],
+)
+def test_a_broken_camera_is_reopened_and_its_count_goes_on(
+    fault: str, reason: str, warned: Warned
+) -> None:
+    url = f"{CAMERA}&{fault}" if "width" not in fault else f"test://?fps=50&{fault}"
+    with opened(url) as source:
+        first = child_of(source)
+        before = next_of(source)
+        while source.reconnects == 0:
+            after = next_of(source)
+            if source.reconnects == 0:
+                before = after
+        assert source.state == "live"
+        assert source.reason == ""
+        assert after.sequence > before.sequence
+        assert frame_number(after.image_bgr) < 3  # a new camera, which counts from 0
+        assert len(warned.messages) == 1
+        assert reason in warned.messages[0]
+        assert gone(first, within=0)
+        with pytest.raises(ChildProcessError):
+            os.waitpid(first, os.WNOHANG)  # reaped: no zombie
+
+
+def test_a_child_that_is_stopped_is_killed_and_one_that_is_interrupted_goes_on() -> None:
+    with opened(CAMERA) as source:
+        first = child_of(source)
+        os.kill(first, signal.SIGINT)  # Ctrl-C is the parent's to answer
+        start = next_of(source).sequence
+        while next_of(source).sequence < start + 10:
+            pass
+        assert child_of(source) == first
+        os.kill(first, signal.SIGSTOP)
+        while source.reconnects == 0:
+            next_of(source)
+        assert gone(first, within=0)
+
+
+def test_reopening_leaks_neither_descriptors_nor_memory() -> None:
+    reopen(times=5)
+
+
+@pytest.mark.system
+@pytest.mark.timeout(600)
+def test_fifty_reopenings_leak_neither_descriptors_nor_memory() -> None:
+    reopen(times=50)
+
+
+def reopen(times: int) -> None:
+    start = open_fds()
+    with opened(f"{CAMERA}&die_at=1") as source:
+        next_of(source)
+        fds, memory = open_fds(), resident()
+        for n in range(times):
+            next_of(source)
+            assert source.reconnects == n + 1
+            assert open_fds() == fds
+        assert resident() - memory < 8 << 20
+    assert open_fds() == start
+
+
+def test_fifty_openings_that_fail_leak_no_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "CHILD", "edgefer.errors")  # runs, says nothing, ends
+    fds = open_fds()
+    for _ in range(50):
+        with pytest.raises(SourceError, match="ended with status 0"):
+            LiveSource(CAMERA, QUICK)
+    assert open_fds() == fds
+
+
+def test_pauses_double_up_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    tried_often = threading.Event()
+
+    def refuse(*_: object) -> None:
+        pauses.append(source._pause)
+        if len(pauses) == 6:
+            tried_often.set()
+        raise SourceError("no camera")
+
+    monkeypatch.setattr(live, "_Capture", refuse)
+    config = SourceConfig(wait=True, backoff=0.01, backoff_max=0.05)
+    with opened(CAMERA, config) as source:
+        reader = threading.Thread(target=source.read)
+        reader.start()
+        assert tried_often.wait(10)
+        source.close()
+        reader.join(1)
+    assert pauses[:6] == [0.01, 0.02, 0.04, 0.05, 0.05, 0.05]
+
+
+# -- cameras that are not there --------------------------------------------------------------
+
+
+def test_an_absent_camera_is_named_with_those_that_are_here() -> None:
+    with pytest.raises(SourceError, match=r"/dev/video99 does not exist.*Cameras here"):
+        LiveSource("v4l2:///dev/video99", QUICK)
+
+
+def test_a_camera_that_dies_before_its_first_frame_is_refused() -> None:
+    with pytest.raises(SourceError, match=f"status {EXIT_CODE}"):
+        LiveSource(f"{CAMERA}&die_at=0", QUICK)
+
+
+def test_a_camera_that_opens_but_gives_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "OPENING", 0.5)
+    with pytest.raises(SourceError, match="no frame for 2 s"):
+        LiveSource(f"{CAMERA}&block_at=0", QUICK)
+
+
+def test_an_absent_camera_is_waited_for_where_that_is_wished(warned: Warned) -> None:
+    config = SourceConfig(wait=True, backoff=60, backoff_max=60)
+    with opened("v4l2:///dev/video99", config) as source:
+        results: list[Frame | None] = []
+        reader = threading.Thread(target=lambda: results.append(source.read()))
+        reader.start()
+        assert warned.event.wait(15)
+        assert "/dev/video99" in warned.messages[0]
+        begun = clock()
+        source.close()
+        reader.join(5)
+        assert clock() - begun < 0.5
+        assert results == [None]
+
+
+def test_waiting_is_logged_once_for_one_reason(
+    warned: Warned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = threading.Semaphore(0)
+
+    def refuse(*_: object) -> None:
+        tries.release()
+        raise SourceError("no camera")
+
+    monkeypatch.setattr(live, "_Capture", refuse)
+    with opened(CAMERA, SourceConfig(wait=True, backoff=0.01, backoff_max=0.01)) as source:
+        reader = threading.Thread(target=source.read)
+        reader.start()
+        assert all(tries.acquire(timeout=5) for _ in range(5))
+        assert source.reason == "no camera"
+        source.close()
+        reader.join(1)
+    assert len(warned.messages) == 1
+
+
+def test_waiting_for_what_cannot_come_is_refused_at_the_first_read() -> None:
+    with (
+        opened("v4l2://video0", SourceConfig(wait=True)) as source,
+        pytest.raises(ConfigError, match="three slashes"),
+    ):
+        source.read()
+
+
+def test_a_closed_port_is_told_without_the_password() -> None:
+    with pytest.raises(SourceError, match="port 1: Connection refused") as refused:
+        LiveSource("rtsp://me:secret@127.0.0.1:1/stream", QUICK)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_port_that_speaks_no_rtsp_is_told_from_a_closed_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # the server is closed
+                while True:
+                    server.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        port = server.getsockname()[1]
+        with pytest.raises(SourceError, match=f"answers on port {port} but gives no video"):
+            LiveSource(f"rtsp://127.0.0.1:{port}/stream", QUICK)
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_device_this_user_may_not_open_names_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may open everything
+    with pytest.raises(SourceError, match="video group"):
+        capture_child.check_device(Path("/dev/null"))
+
+
+def test_a_plain_file_is_no_device(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    with pytest.raises(SourceError, match="no device"):
+        capture_child.check_device(tmp_path / "clip.mp4")
+
+
+# -- the end ---------------------------------------------------------------------------------
+
+
+def test_close_ends_a_blocked_read_and_the_child_at_once() -> None:
+    with opened(f"{CAMERA}&block_at=1", SourceConfig(timeout=60)) as source:
+        next_of(source)
+        child = child_of(source)
+        results: list[Frame | None] = []
+        reader = threading.Thread(target=lambda: results.append(source.read()))
+        reader.start()
+        begun = clock()
+        source.close()
+        reader.join(5)
+        assert clock() - begun < 0.5
+        assert results == [None]
+        assert gone(child, within=0)
+        assert source.read() is None
+        assert source.state == "ended"
+
+
+def test_a_child_ends_when_its_parent_is_killed_even_if_its_camera_blocks() -> None:
+    program = (
+        "import os, signal\n"
+        "from edgefer.config import SourceConfig\n"
+        "from edgefer.sources.live import LiveSource\n"
+        f"source = LiveSource({CAMERA + '&block_at=1'!r}, SourceConfig())\n"
+        "print(source._capture._process.pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    parent = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=False)
+    assert parent.returncode == -signal.SIGKILL
+    assert gone(int(parent.stdout))
