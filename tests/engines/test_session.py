@@ -1,0 +1,112 @@
+"""Opening a model file: what works, and what each broken file is told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edgefer.engines.session import on_cpu, open_session, run
+from edgefer.errors import InferenceError, ModelError, NotInstalled
+
+
+@pytest.fixture
+def doubler(tmp_path: Path) -> Path:
+    """A model whose `y` is twice its `x`, (N, 2) float32."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "doubler", [x], [y])
+    model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
+    path = tmp_path / "face.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_session_answers(doubler: Path, threads: int) -> None:
+    session = open_session(doubler, threads)
+    (y,) = run(session, ["y"], {"x": np.array([[1, 2]], np.float32)})
+    np.testing.assert_array_equal(y, [[2, 4]])
+
+
+def test_session_uses_the_threads_it_is_given_and_one_does_not_spin(doubler: Path) -> None:
+    options = open_session(doubler, 1).get_session_options()
+    assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert open_session(doubler, 2).get_session_options().intra_op_num_threads == 2
+
+
+def test_session_runs_on_a_provider_of_this_machine(doubler: Path) -> None:
+    session = open_session(doubler, 1)
+    assert on_cpu(session) == (session.get_providers() == ["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [{"x": np.zeros((1, 3), np.float32)}, {"x": np.zeros((1, 2))}, {}],
+    ids=["wrong shape", "float64", "no input"],
+)
+def test_input_that_does_not_fit_is_an_inference_error(
+    doubler: Path, inputs: dict[str, np.ndarray]
+) -> None:
+    with pytest.raises(InferenceError):
+        run(open_session(doubler, 1), ["y"], inputs)
+
+
+def test_missing_file_is_a_model_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"absent\.onnx: No such file"):
+        open_session(tmp_path / "absent.onnx", 1)
+
+
+def test_folder_is_not_a_model(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="directory"):
+        open_session(tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", r"face\.onnx is empty"),
+        (b"<!DOCTYPE html><html>", r"face\.onnx is not an ONNX file: it begins with b'<!DOCTYPE"),
+        (b"\x89PNG\r\n", r"face\.onnx is not an ONNX file: it begins with b'\\x89PNG"),
+        (b"h", r"face\.onnx is not an ONNX file"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:8f",
+            r"LFS pointer.*git lfs pull",
+        ),
+    ],
+    ids=["empty", "web page", "picture", "one letter", "pointer"],
+)
+def test_file_that_is_no_model_is_told_what_it_is(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    path = tmp_path / "face.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=told):
+        open_session(path, 1)
+
+
+def test_model_that_was_cut_off_is_told_so(doubler: Path) -> None:
+    whole = doubler.read_bytes()
+    doubler.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=rf"cut off at {len(whole) // 2} bytes"):
+        open_session(doubler, 1)
+
+
+def test_graph_that_onnx_runtime_cannot_run_is_told_its_reason(doubler: Path) -> None:
+    model = onnx.load(doubler)
+    model.graph.node[0].op_type = "Frobnicate"
+    onnx.save(model, doubler)
+    with pytest.raises(ModelError, match=r"cannot use .*face\.onnx.*Frobnicate"):
+        open_session(doubler, 1)
+
+
+def test_without_onnx_runtime_the_extra_is_named(
+    doubler: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(NotInstalled, match=r"pip install 'edgefer\[cpu\]'"):
+        open_session(doubler, 1)
