@@ -130,7 +130,7 @@ class LiveSource:
     def _lost(self, reason: str) -> None:
         """Wait before the next opening; a reason that stays the same is logged once."""
         if reason != self.reason:
-            log.warning("%s; it is opened again until it comes", reason)
+            log.warning("%s (opening it again until it comes)", reason)
         self.state, self.reason = "waiting", reason
         _poll(self._wake).poll(self._pause * 1000)
         self._pause = min(self._pause * 2, self._config.backoff_max)

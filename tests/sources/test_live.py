@@ -28,6 +28,8 @@ from edgefer.sources.synthetic import EXIT_CODE, frame_number
 from edgefer.timing import clock
 
 QUICK = SourceConfig(timeout=2.0, backoff=0.01, backoff_max=0.05)
+REOPENINGS = int(os.environ.get("EDGEFER_REOPENINGS", "5"))
+"""Of one camera in the test for leaks; 50 take some 20 s, 1,000 are a soak test."""
 CAMERA = "test://?width=128&height=96&fps=50"
 
 
@@ -215,22 +217,13 @@ def test_a_child_that_is_stopped_is_killed_and_one_that_is_interrupted_goes_on()
         assert gone(first, within=0)
 
 
+@pytest.mark.timeout(30 + 10 * REOPENINGS)
 def test_reopening_leaks_neither_descriptors_nor_memory() -> None:
-    reopen(times=5)
-
-
-@pytest.mark.system
-@pytest.mark.timeout(600)
-def test_fifty_reopenings_leak_neither_descriptors_nor_memory() -> None:
-    reopen(times=50)
-
-
-def reopen(times: int) -> None:
     start = open_fds()
     with opened(f"{CAMERA}&die_at=1") as source:
         next_of(source)
         fds, memory = open_fds(), resident()
-        for n in range(times):
+        for n in range(REOPENINGS):
             next_of(source)
             assert source.reconnects == n + 1
             assert open_fds() == fds
