@@ -95,6 +95,7 @@ class _Canvas(threading.local):
         self._fixed = fixed
         self._size = (0, 0)
         self._tensor: Array = np.empty((1, 3, 0, 0), np.float32)
+        self._planes: list[NDArray[np.uint8]] = []
 
     def fill(self, image_bgr: Image) -> Array:
         """(h, w, 3) uint8 -> (1, 3, H, W) float32, valid until this thread's next call."""
@@ -102,9 +103,11 @@ class _Canvas(threading.local):
         if self._size != (h, w):
             height, width = self._fixed or (-(-h // 32) * 32, -(-w // 32) * 32)
             self._tensor = np.zeros((1, 3, height, width), np.float32)
+            self._planes = [np.empty((h, w), np.uint8) for _ in range(3)]
             self._size = h, w
         # Faster than a strided copy (2.5 times) and than cv2.dnn.blobFromImage (30 times).
-        for channel, plane in zip(self._tensor[0], cv2.split(image_bgr), strict=True):
+        cv2.split(image_bgr, self._planes)
+        for channel, plane in zip(self._tensor[0], self._planes, strict=True):
             channel[:h, :w] = plane
         return self._tensor
 
