@@ -24,7 +24,7 @@ from edgefer.engines.session import on_cpu, open_session, run
 from edgefer.errors import ConfigError, InferenceError, ModelError
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from edgefer.engines.session import InferenceSession
 
 Array = NDArray[np.float32]
 

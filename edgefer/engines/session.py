@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgefer.errors import InferenceError, ModelError, NotInstalled
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession as InferenceSession  # the detectors may name it too
 
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 """In the order of preference. Others that a build may offer cannot run these models alone."""
