@@ -69,10 +69,10 @@ class Report:
         return (
             f"{env['cpu']}, {env['cores']} cores; {m.runtime}; detector {m.detector}; "
             f"{m.workers} workers\n"
-            f"{m.frames:,} frames with {m.faces:,} faces each, after {m.warmup} of warm-up; clip "
-            f"{self.clip['url']}\n"
-            "serial: what one loop would reach; overlap: total / serial; effic: total / ceiling\n"
-            "params: as trained where the model says so; RSS: peak, without the clip in memory"
+            f"{m.frames:,} frames, {m.faces / m.frames:.2f} faces a frame, after {m.warmup} of "
+            f"warm-up; clip {self.clip['url']}\n"
+            "serial: what one loop would reach; overlap: total / serial\n"
+            "effic: total / ceiling; RSS: peak, without the clip held in memory"
         )
 
 

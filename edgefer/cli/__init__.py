@@ -26,8 +26,9 @@ first steps:
   edgefer bench                          how fast is this machine?
   edgefer pull yunet                     a better face detector (232 KB)
 
-exit codes: 0 done, 1 other, 2 usage or configuration, 3 not installed, 4 source,
-5 model, 6 inference, 7 output"""
+exit codes:
+  0 done, 1 other, 2 usage or configuration, 3 not installed, 4 source, 5 model,
+  6 inference, 7 output"""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -16,6 +16,9 @@ from edgefer.cli.options import add_settings, settings
 from edgefer.engines import find_model
 from edgefer.errors import ConfigError
 
+CLIP = "demo://?seed=3&start=40"
+"""One person, from 60 to 200 pixels, in every frame."""
+
 
 def add(commands: Any) -> None:  # Any: argparse names no type for this
     parser = commands.add_parser(
@@ -32,8 +35,9 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
         help="a path, or a name in the model folder; give it once per engine "
         "(default lightweight.onnx)",
     )
-    parser.add_argument("--clip", default="demo://", metavar="SOURCE",
-                        help="a video, pictures or demo:// (default demo://)")  # fmt: skip
+    parser.add_argument("--clip", default=CLIP, metavar="SOURCE",
+                        help="a video, pictures or demo://; the default shows one "
+                        f"person, {CLIP}")  # fmt: skip
     parser.add_argument("--clip-frames", type=int, default=60, metavar="N",
                         help="frames of it that are held in memory (default 60)")  # fmt: skip
     parser.add_argument("--frames", type=int, default=1000, metavar="N",

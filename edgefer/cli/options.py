@@ -48,14 +48,16 @@ def _default(section: str) -> Any:
 
 
 def _help(spec: dataclasses.Field[Any]) -> str:
+    doc: str = spec.metadata["doc"]
     default = "" if isinstance(spec.default, bool) else f" (default {spec.default})"
-    return spec.metadata["doc"].replace("%", "%%") + default
+    return doc.replace("%", "%%") + default
 
 
 def _parsing(spec: dataclasses.Field[Any]) -> dict[str, Any]:
     if isinstance(spec.default, bool):
         return {"action": "store_const", "const": True}
-    kind = type(spec.default)
     choices = spec.metadata["choices"]
-    metavar = "{" + ",".join(choices) + "}" if choices else {str: "NAME"}.get(kind, "N")
-    return {"type": kind, "metavar": metavar}
+    metavar = "NAME" if isinstance(spec.default, str) else "N"
+    if choices:
+        metavar = "{" + ",".join(choices) + "}"
+    return {"type": type(spec.default), "metavar": metavar}

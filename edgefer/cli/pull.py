@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefer.config import model_folder
-from edgefer.pull import KNOWN, pull
+from edgefer.pull import MODELS, pull
 
 
 def add(commands: Any) -> None:  # Any: argparse names no type for this
@@ -17,7 +17,7 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
         description="Fetch a model from its public address, or take it from a file, check its "
         "SHA-256 and put it into the model folder. Nothing else in edgefer downloads anything.",
     )
-    parser.add_argument("name", metavar="NAME", help=", ".join(sorted(KNOWN)))
+    parser.add_argument("name", metavar="NAME", help=", ".join(sorted(MODELS)))
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="no download")
     parser.add_argument("--url", metavar="URL", help="another address for the same file")
     parser.set_defaults(call=call)
@@ -25,5 +25,5 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
 
 def call(args: argparse.Namespace) -> int:
     path = pull(args.name, model_folder(), source=args.source, url=args.url)
-    print(f"{path} ({KNOWN[args.name].licence})")
+    print(f"{path} ({MODELS[args.name].licence})")
     return 0

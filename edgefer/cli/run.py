@@ -24,6 +24,7 @@ from edgefer.pipeline import STOP_TIMEOUT, run
 from edgefer.protocols import Sink, Source
 from edgefer.sources import open_source
 from edgefer.sources.limited import Limited
+from edgefer.sources.live import LiveSource
 from edgefer.tables import number, text_table
 from edgefer.timing import Tally
 
@@ -45,9 +46,8 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
         "Ctrl-C ends it with a summary. No frame leaves memory unless --save is given.",
     )
     parser.add_argument(
-        "source",
+        "source.url",
         nargs="?",
-        dest="source.url",
         metavar="SOURCE",
         help=Config().source.__dataclass_fields__["url"].metadata["doc"] + " (default demo://)",
     )
@@ -75,15 +75,16 @@ async def _run(args: argparse.Namespace, config: Config) -> None:
         detector = opened.enter_context(closing(open_detector(config.detector)))
         engine = opened.enter_context(closing(open_engine(config.engine)))
         source = opened.enter_context(closing(open_source(config.source.url, config.source)))
+        status = Status(source, shown=not args.quiet)
         if args.max_frames:
             source = Limited(source, args.max_frames)
         sinks = _sinks(args, config)
         _end_on_signals(source)
         if args.duration:
             asyncio.get_running_loop().call_later(args.duration, source.close)
-        recent, whole, seen = Tally(RECENT), Tally(KEPT), Counter[str]()
+        whole, seen = Tally(KEPT), Counter[str]()
         began = time.perf_counter()
-        async with Status(source, recent, shown=not args.quiet) as status:
+        async with status:
             readings = run(
                 source,
                 detector,
@@ -94,10 +95,9 @@ async def _run(args: argparse.Namespace, config: Config) -> None:
             )
             async with aclosing(readings):
                 async for reading in readings:
-                    recent.add(reading)
+                    status.add(reading)
                     whole.add(reading)
                     seen.update(expression.label for expression in reading.expressions)
-                    status.last = reading
     if not args.quiet:
         print(_summary(config, whole, seen, time.perf_counter() - began), file=sys.stderr)
 
@@ -135,10 +135,16 @@ def _end_on_signals(source: Source) -> None:
 class Status:
     """One line on the terminal, rewritten; nothing where stderr is no terminal."""
 
-    def __init__(self, source: Source, tally: Tally, *, shown: bool) -> None:
-        self.last: Reading | None = None
-        self._source, self._tally = source, tally
+    def __init__(self, source: Source, *, shown: bool) -> None:
+        self._camera = source if isinstance(source, LiveSource) else None
+        self._last: Reading | None = None
+        self._tally = Tally(RECENT)
         self._shown = shown and sys.stderr.isatty()
+
+    def add(self, reading: Reading) -> None:
+        """The next line tells of this one."""
+        self._tally.add(reading)
+        self._last = reading
 
     async def __aenter__(self) -> Status:
         self._task = asyncio.create_task(self._refresh(), name="status line")
@@ -161,14 +167,16 @@ class Status:
             print(f"\r\x1b[K{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
 
     def _line(self) -> str:
-        if self.last is None:
-            return f"{getattr(self._source, 'state', 'starting')} ..."
+        if self._camera is not None and self._camera.state != "live":
+            return f"{self._camera.state}: {self._camera.reason or self._camera.name}"
+        if self._last is None:
+            return "starting"
         rates = self._tally.rates()
-        faces = ", ".join(f"{e.label} {e.probability:.0%}" for e in self.last.expressions)
+        faces = ", ".join(f"{e.label} {e.probability:.0%}" for e in self._last.expressions)
         return (
             f"total {rates.total:.0f}  class {rates.classification:.0f}  "
             f"detect {rates.detection:.0f} FPS | drops {self._tally.dropped} | "
-            f"age {self.last.age * 1000:.0f} ms | {faces or 'no face'}"
+            f"age {self._last.age * 1000:.0f} ms | {faces or 'no face'}"
         )
 
 

@@ -13,7 +13,7 @@ PAPER = (24, 24, 24)
 
 def annotate(image_bgr: Image, reading: Reading) -> Image:
     """A new (H, W, 3) uint8 picture with each face's box, expression and probability."""
-    picture = image_bgr.copy()
+    picture: Image = image_bgr.copy()
     scale = max(0.4, picture.shape[1] / 1280)
     thick = max(1, round(2 * scale))
     for face, expression in zip(reading.faces, reading.expressions, strict=True):

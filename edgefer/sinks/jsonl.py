@@ -44,6 +44,8 @@ class JsonLines:
         try:
             while written < len(line):
                 written += os.write(self._fd, line[written:])
+        except BrokenPipeError:
+            raise  # the reader has seen enough: no fault of the output
         except OSError as exc:
             self._take_back(written)
             raise OutputError(f"cannot write {self._target}: {exc.strerror}") from exc

@@ -55,6 +55,7 @@ class DemoOptions(Options):
     """demo://, a drawn scene of 640x480 with up to four people."""
 
     seed: int = setting(0, "which people come, when, and into which room", least=0)
+    start: int = setting(0, "the scene's frame that is shown first", least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,8 @@ def pictures(url: str) -> Iterator[Image]:
 
 def _painter(options: DemoOptions | PatternOptions) -> Callable[[int], Image]:
     if isinstance(options, DemoOptions):
-        return Scene(options.seed).draw
+        scene, start = Scene(options.seed), options.start
+        return lambda n: scene.draw(start + n)
     return Pattern(options).draw
 
 

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from edgefer.cli import main, parser
+from edgefer.config import Config, load_config
+from tests.conftest import REPOSITORY
+from tests.models import tiny_onnx
+
+
+def test_config_show_prints_a_file_that_config_check_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "show"]) == 0
+    path = tmp_path / "edgefer.toml"
+    path.write_text(capsys.readouterr().out)
+    assert main(["config", "check", str(path)]) == 0
+    assert load_config(path) == Config()
+
+
+def test_config_check_names_the_nearest_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text("[engine]\nthread = 2\n")
+    assert main(["config", "check", str(path)]) == 2
+    assert "Did you mean 'threads'?" in capsys.readouterr().err
+
+
+def test_inspect_tells_what_a_model_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "lightweight.onnx"]) == 0
+    text = capsys.readouterr().out
+    for word in ("2,893,395", "opset 13", "64x64x3", "happy"):
+        assert word in text
+    assert main(["inspect", "--json", "lightweight.onnx"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["spec"]["parameters"] == 2_893_395
+    assert record["fault"] is None
+
+
+def test_inspect_of_a_model_without_a_spec_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny_onnx(tmp_path / "m.onnx", None)
+    assert main(["inspect", str(path)]) == 5
+    text = capsys.readouterr().out
+    assert "opset 13" in text
+    assert "m.onnx.toml" in text
+
+
+def test_pull_from_a_file_checks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EDGEFER_MODELS", str(tmp_path / "models"))
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(b"not it")
+    assert main(["pull", "yunet", "--from", str(wrong)]) == 5
+    assert "sha256" in capsys.readouterr().err.lower()
+    assert not (tmp_path / "models" / "yunet.onnx").exists()
+
+
+@pytest.mark.parametrize("command", ["", "run", "bench", "inspect", "config", "pull"])
+def test_help_fits_a_terminal(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        main([*command.split(), "--help"])
+    assert caught.value.code == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_every_edgefer_command_of_the_readme_is_understood() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(?:console|sh)\n(.*?)```", text, re.DOTALL)
+    commands = [
+        line.removeprefix("$ ").partition("  #")[0]
+        for block in blocks
+        for line in block.splitlines()
+        if line.removeprefix("$ ").startswith("edgefer ")
+    ]
+    assert len(commands) >= 5
+    for command in commands:
+        parser().parse_args(shlex.split(command)[1:])
