@@ -53,8 +53,8 @@ def test_a_pipeline_that_cannot_run_is_shown_with_gstreamers_own_words() -> None
 
 
 @needs_gstreamer
-def test_close_ends_gstreamer_as_well() -> None:
-    source = open_source("gst:videotestsrc is-live=true", CONFIG)
+def test_close_ends_gstreamer_as_well_even_while_it_writes_nothing() -> None:
+    source = open_source("gst:videotestsrc is-live=true ! video/x-raw,framerate=1/100", CONFIG)
     assert isinstance(source, LiveSource)
     child = child_of(source)
     (launched,) = Path(f"/proc/{child}/task/{child}/children").read_text().split()
