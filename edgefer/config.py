@@ -90,7 +90,7 @@ class DetectorConfig:
     )
     size: int = setting(
         320,
-        "width in pixels at which detection works; boxes are full-frame",
+        "longer side in pixels at which detection works; pictures are never scaled up",
         least=64,
         most=4096,
         flag="--detector-size",

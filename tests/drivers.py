@@ -66,7 +66,7 @@ class FixedDetector:
         faces: tuple[Face, ...] = (FACE,),
         *,
         exclusive: bool = False,
-        at: Callable[[Image], None] | None = None,
+        at: Callable[[Image], object] | None = None,
     ) -> None:
         self._faces, self.exclusive, self._at = faces, exclusive, at
 
@@ -101,7 +101,8 @@ class MeanEngine:
         if self._answer is not None:
             return np.full((len(batch), 7), self._answer, np.float32)
         means = np.rint(batch.mean(axis=(1, 2, 3)) * 255).astype(int) % 7
-        return np.eye(7, dtype=np.float32)[means]
+        answers: NDArray[np.float32] = np.eye(7, dtype=np.float32)[means]
+        return answers
 
     def close(self) -> None:
         """Nothing is held."""

@@ -12,10 +12,12 @@ from edgefer.mailbox import Mailbox
 def test_items_of_many_threads_arrive_once_each_and_in_their_thread_order() -> None:
     async def scenario() -> list[tuple[int, int]]:
         box: Mailbox[tuple[int, int]] = Mailbox(4, lossless=True)
-        threads = [
-            threading.Thread(target=lambda t=t: [box.put((t, n)) for n in range(200)])
-            for t in range(3)
-        ]
+
+        def fill(thread: int) -> None:
+            for n in range(200):
+                box.put((thread, n))
+
+        threads = [threading.Thread(target=fill, args=(thread,)) for thread in range(3)]
         for thread in threads:
             thread.start()
         taken = []

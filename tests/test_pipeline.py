@@ -57,9 +57,7 @@ def test_each_reading_belongs_to_its_own_frame() -> None:
 
 def test_frames_are_carried_at_the_same_time() -> None:
     both = threading.Barrier(2, timeout=20)
-    out = asyncio.run(
-        collect(PictureSource(2), FixedDetector(at=lambda _: both.wait() and None), workers=2)
-    )
+    out = asyncio.run(collect(PictureSource(2), FixedDetector(at=lambda _: both.wait()), workers=2))
     assert len(out) == 2  # a single worker would have broken the barrier
 
 
@@ -104,7 +102,7 @@ def test_waiting_for_a_lock_is_not_counted_as_stage_time() -> None:
     out = asyncio.run(
         collect(
             PictureSource(40),
-            FixedDetector(exclusive=True, at=lambda _: pause.wait(0.01) and None),
+            FixedDetector(exclusive=True, at=lambda _: pause.wait(0.01)),
             workers=4,
         )
     )
@@ -198,7 +196,7 @@ def test_a_stage_that_hangs_is_left_behind(caplog: pytest.LogCaptureFixture) -> 
     release = threading.Event()
 
     async def scenario() -> float:
-        hang = FixedDetector(at=lambda image: release.wait() and None if image[0, 0, 0] else None)
+        hang = FixedDetector(at=lambda image: release.wait() if image[0, 0, 0] else None)
         readings = run(PictureSource(5), hang, Classifier(MeanEngine()), workers=1)
         async with aclosing(readings):
             await anext(readings)
@@ -224,7 +222,7 @@ def test_the_loop_is_never_blocked() -> None:
 
         pulse = asyncio.create_task(heartbeat())
         pause = threading.Event()
-        slow = FixedDetector(at=lambda _: pause.wait(0.3) and None)
+        slow = FixedDetector(at=lambda _: pause.wait(0.3))
         await collect(PictureSource(4), slow, workers=2)
         running = False
         await pulse

@@ -25,5 +25,6 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
 
 def call(args: argparse.Namespace) -> int:
     path = pull(args.name, model_folder(), source=args.source, url=args.url)
-    print(f"{path} ({MODELS[args.name].licence})")
+    model = MODELS[args.name]
+    print(f"{path}\n{model.origin} ({model.licence})")
     return 0

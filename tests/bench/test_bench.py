@@ -24,7 +24,7 @@ def test_a_replay_keeps_the_contract_and_counts_on() -> None:
     check_source(Replay(clip, 10), at_least=10)
     frames = list(iter(Replay(clip, 10).read, None))
     assert len(frames) == 10
-    assert (frames[9].image_bgr == clip.images[1]).all()  # type: ignore[union-attr]
+    assert (frames[9].image_bgr == clip.images[1]).all()
 
 
 def test_the_same_clip_has_the_same_hash() -> None:

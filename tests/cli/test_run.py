@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from edgefer.engines import find_model
 from tests.models import SPEC, tiny_onnx
 
 
-def lines(text: str) -> list[dict[str, object]]:
+def lines(text: str) -> list[dict[str, Any]]:  # Any: JSON
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -126,14 +127,13 @@ def expressions(picture: Path, folder: Path, *more: str) -> list[str]:
     out = folder / f"{picture.stem}.jsonl"
     assert main(["run", str(picture), "--jsonl", str(out), "--quiet", *more]) == 0
     (record,) = lines(out.read_text())
-    faces: list[dict[str, object]] = record["faces"]  # type: ignore[assignment]
-    height = record["size"][1]  # type: ignore[index]
+    height = record["size"][1]
 
-    def place(face: dict[str, object]) -> tuple[int, float]:
-        box: list[float] = face["box"]  # type: ignore[assignment]
-        return int(box[1] // (height / 3)), box[0]
+    def place(face: dict[str, Any]) -> tuple[int, float]:
+        left, top = face["box"][:2]
+        return int(top // (height / 3)), left
 
-    return [str(face["expression"]) for face in sorted(faces, key=place)]
+    return [face["expression"] for face in sorted(record["faces"], key=place)]
 
 
 def start(*words: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE,
@@ -254,8 +254,7 @@ def test_frames_that_change_size_are_read_but_make_no_video(
     out = tmp_path / "out.jsonl"
     url = "test://?frames=10&resize_at=5"
     assert main(["run", url, "--jsonl", str(out), "--quiet"]) == 0
-    sizes = [tuple(record["size"]) for record in lines(out.read_text())]  # type: ignore[arg-type]
-    assert len(set(sizes)) == 2
+    assert len({tuple(record["size"]) for record in lines(out.read_text())}) == 2
     assert main(["run", url, "--save", str(tmp_path / "out.mp4"), "--quiet"]) == 7
     assert "frame 5" in capsys.readouterr().err
 

@@ -85,7 +85,10 @@ def test_a_stream_is_read_and_its_loss_is_noticed(
         source.close()
 
 
-def test_a_path_the_server_lacks_is_told(camera: tuple[subprocess.Popen[str], int]) -> None:
+def test_a_path_the_server_lacks_is_told_in_ffmpegs_words(
+    camera: tuple[subprocess.Popen[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENCV_FFMPEG_LOGLEVEL", "-8")  # as once a video file was opened
     _, port = camera
     with pytest.raises(SourceError, match=r"gives no video.*404"):
         open_source(f"rtsp://127.0.0.1:{port}/nothing", SourceConfig())
