@@ -8,23 +8,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edgefer.config import setting
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
     """How far each random change may go; all zero changes nothing but the size."""
 
-    flip: float = 0.5
-    """Probability of a mirror image."""
-    rotation: float = 15.0
-    """Degrees to either side."""
-    zoom: float = 0.15
-    """Scale 1 - zoom to 1 + zoom."""
-    shift: float = 0.08
-    """Of the image's side, each way."""
-    light: float = 0.25
-    """Contrast 1 - light to 1 + light, and half as much brightness."""
-    erase: float = 0.3
-    """Probability that a patch of up to 40 % of the side turns grey."""
+    flip: float = setting(0.5, "probability of a mirror image", least=0, most=1)
+    rotation: float = setting(15.0, "degrees to either side", least=0, most=180)
+    zoom: float = setting(0.15, "scale 1 - zoom to 1 + zoom", least=0, most=0.9)
+    shift: float = setting(0.08, "of the image's side, each way", least=0, most=1)
+    light: float = setting(
+        0.25, "contrast 1 - light to 1 + light, and half as much brightness", least=0, most=1
+    )
+    erase: float = setting(
+        0.3, "probability that a patch of 10 to 40 % of the side turns grey", least=0, most=1
+    )
 
 
 NONE = Augmentation(0, 0, 0, 0, 0, 0)

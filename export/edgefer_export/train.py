@@ -1,17 +1,7 @@
-"""One training run, from top to bottom: data, network, loop, checkpoint.
-
-A run has a folder of its own:
-
-    recipe.json       what was asked, with the data's digests and the versions
-    metrics.csv       one line an epoch
-    last.pt           everything `--resume` needs, replaced whole after each epoch
-"""
+"""One training run, from top to bottom: data, network, loop, checkpoint."""
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -22,19 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edgefer.errors import ConfigError
-from edgefer.files import replacing
+from edgefer.errors import ConfigError, ModelError
+from edgefer_export import runs
 from edgefer_export.augment import NONE, augment
 from edgefer_export.data import Split, soft_targets
 from edgefer_export.recipe import Recipe
-from edgefer_export.zoo.lightweight import Lightweight
-
-COLUMNS = ("epoch", "size", "lr", "train_loss", "train_accuracy", "public_accuracy", "seconds")
+from edgefer_export.zoo import build
 
 
 @dataclass
-class Run:
-    """What changes while training; `last.pt` holds exactly this."""
+class State:
+    """What changes while training; a checkpoint holds exactly this."""
 
     network: nn.Module
     average: nn.Module
@@ -42,7 +30,7 @@ class Run:
     rng: torch.Generator
     epoch: int = 0
 
-    def state(self) -> dict[str, Any]:
+    def save(self) -> dict[str, Any]:
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -64,81 +52,109 @@ def train(
     """Train to the last epoch and return the checkpoint, `folder/last.pt`.
 
     The public split is only watched: no epoch is chosen by it, the last average is the model.
-    Killed at any moment, `resume=True` goes on after the last whole epoch.
+    Killed at any moment, `resume=True` goes on after the last whole epoch, to the same weights.
+    Raises ConfigError where the folder holds another run, ModelError where training diverges.
     """
-    last = folder / "last.pt"
-    if last.exists() and not resume:
-        raise ConfigError(f"{last} exists; give --resume to go on, or another --out")
-    folder.mkdir(parents=True, exist_ok=True)
+    if len(training) < recipe.batch:
+        raise ConfigError(f"{len(training)} rows do not fill one batch of {recipe.batch}")
+    last = folder / runs.CHECKPOINT
     torch.manual_seed(recipe.seed)
-    run = start(recipe)
-    if resume and last.exists():
-        run.restore(torch.load(last, weights_only=True))
+    state = start(recipe)
+    if not last.exists():
+        runs.prepare(folder)
+    elif resume:
+        runs.refuse_other(recipe, training, folder)
+        state.restore(runs.read_checkpoint(last))
     else:
-        describe(recipe, training, public, folder)
+        raise ConfigError(f"{last} exists; give --resume to go on, or another --out")
+    runs.write_record(recipe, training, public, folder)
+    runs.begin_metrics(folder, state.epoch)
+    runs.write_checkpoint(state.save(), last)
     images = torch.from_numpy(training.images)
     targets = torch.from_numpy(soft_targets(training, recipe.votes_weight))
     labels = torch.from_numpy(training.labels)
-    steps = len(training) // recipe.batch
 
-    while run.epoch < recipe.epochs:
+    while state.epoch < recipe.epochs:
         began = time.perf_counter()
-        size = recipe.size_at(run.epoch)
-        loss_sum, right = 0.0, 0
-        run.network.train()
-        for step, rows in enumerate(batches(len(training), recipe.batch, run.rng)):
-            lr = learning_rate(recipe, run.epoch + step / steps)
-            for group in run.optimizer.param_groups:
-                group["lr"] = lr
-            x = network_input(augment(images[rows], size, recipe.augmentation, run.rng), recipe)
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = run.network(x)
-            loss = nn.functional.cross_entropy(logits.float(), targets[rows])
-            run.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            run.optimizer.step()
-            seen = run.epoch * steps + step
-            update_average(run.average, run.network, min(recipe.ema, (1 + seen) / (10 + seen)))
-            loss_sum += loss.item()
-            right += int((logits.argmax(1) == labels[rows]).sum())
-        run.epoch += 1
-        probs = predict(run.average, public, recipe, size)
+        size = recipe.size_at(state.epoch)
+        loss, right, lr = one_epoch(state, recipe, images, targets, labels)
+        if not math.isfinite(loss):
+            raise ModelError(
+                f"training diverged in epoch {state.epoch}: the loss is {loss}. The epoch before "
+                f"is in {last}; lower lr in the recipe and begin a new run"
+            )
+        probs = predict(state.average, public, recipe, size)
         accuracy = float((probs.argmax(1) == torch.from_numpy(public.labels)).float().mean())
         seconds = time.perf_counter() - began
         row = (
-            run.epoch,
+            state.epoch,
             size,
             f"{lr:.5f}",
-            f"{loss_sum / steps:.4f}",
-            f"{right / (steps * recipe.batch):.4f}",
+            f"{loss:.4f}",
+            f"{right:.4f}",
             f"{accuracy:.4f}",
             f"{seconds:.1f}",
         )
-        append_row(folder / "metrics.csv", row)
-        save(run.state(), last)
-        left = (recipe.epochs - run.epoch) * seconds / 60
+        runs.append_metrics(folder, row)
+        runs.write_checkpoint(state.save(), last)
+        left = (recipe.epochs - state.epoch) * seconds / 60
         print(
-            f"epoch {run.epoch}/{recipe.epochs} at {size} px: loss {row[3]}, train {row[4]}, "
-            f"public {row[5]}, {steps * recipe.batch / seconds:.0f} images/s, {left:.0f} min left",
+            f"epoch {state.epoch}/{recipe.epochs} at {size} px: loss {row[3]}, train {row[4]}, "
+            f"public {row[5]}, {len(training) / seconds:.0f} images/s, {left:.0f} min left",
             flush=True,
         )
     return last
 
 
-def start(recipe: Recipe) -> Run:
-    """A fresh network, its average and its optimizer; biases and BatchNorm are not decayed."""
-    network = Lightweight().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = Lightweight().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def one_epoch(
+    state: State, recipe: Recipe, images: Tensor, targets: Tensor, labels: Tensor
+) -> tuple[float, float, float]:
+    """Every whole batch once: the mean loss, the share of right answers, the last learning rate.
+
+    `images` (N, 48, 48) uint8, `targets` (N, 7) distributions, `labels` (N,) standard labels.
+    """
+    size, steps = recipe.size_at(state.epoch), len(images) // recipe.batch
+    loss_sum, right, lr = 0.0, 0, 0.0
+    state.network.train()
+    for step, rows in enumerate(batches(len(images), recipe.batch, state.rng)):
+        lr = learning_rate(recipe, state.epoch + step / steps)
+        for group in state.optimizer.param_groups:
+            group["lr"] = lr
+        x = network_input(augment(images[rows], size, recipe.augmentation, state.rng), recipe)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = state.network(x)
+        loss = nn.functional.cross_entropy(logits.float(), targets[rows])
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        seen = state.epoch * steps + step
+        update_average(state.average, state.network, min(recipe.ema, (1 + seen) / (10 + seen)))
+        loss_sum += loss.item()
+        right += int((logits.argmax(1) == labels[rows]).sum())
+    state.epoch += 1
+    return loss_sum / steps, right / (steps * recipe.batch), lr
+
+
+def start(recipe: Recipe) -> State:
+    """A fresh network, its average and its optimizer; biases and BatchNorm are not decayed.
+
+    The first weights come from torch's global generator.
+    """
+    network, average = build(recipe.network), build(recipe.network)
     average.load_state_dict(network.state_dict())
+    for net in (network, average):
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decayed = [p for p in network.parameters() if p.ndim > 1]
     plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain}]
     optimizer = torch.optim.SGD(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain}],
+        groups,
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=True,
     )
-    return Run(network, average, optimizer, torch.Generator().manual_seed(recipe.seed))
+    return State(network, average, optimizer, torch.Generator().manual_seed(recipe.seed))
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:
@@ -152,7 +168,7 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 def batches(n: int, size: int, rng: torch.Generator) -> Iterator[Tensor]:
     """Row numbers of whole batches in a new order; the last few rows wait for another epoch."""
     order = torch.randperm(n, generator=rng)
-    return iter(order[: n // size * size].split(size))
+    return iter(torch.split(order[: n // size * size], size))
 
 
 def network_input(pixels: Tensor, recipe: Recipe) -> Tensor:
@@ -179,35 +195,7 @@ def predict(network: nn.Module, split: Split, recipe: Recipe, size: int) -> Tens
     network.eval()
     rng = torch.Generator()
     parts = []
-    for images in torch.from_numpy(split.images).split(256):
+    for images in torch.split(torch.from_numpy(split.images), 256):
         x = network_input(augment(images, size, NONE, rng), recipe)
         parts.append(network(x).softmax(1))
     return torch.cat(parts)
-
-
-def describe(recipe: Recipe, training: Split, public: Split, folder: Path) -> None:
-    """Write what this run is, before it starts."""
-    text = json.dumps(
-        {
-            "recipe": dataclasses.asdict(recipe),
-            "train": {"rows": len(training), "digest": training.digest()},
-            "public": {"rows": len(public), "digest": public.digest()},
-            "torch": torch.__version__,
-        },
-        indent=2,
-    )
-    (folder / "recipe.json").write_text(text + "\n", encoding="utf-8")
-
-
-def append_row(path: Path, row: tuple[object, ...]) -> None:
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if file.tell() == 0:
-            writer.writerow(COLUMNS)
-        writer.writerow(row)
-
-
-def save(state: dict[str, Any], path: Path) -> None:
-    """Replace a checkpoint whole: a kill leaves either the old one or the new one."""
-    with replacing(path) as file:
-        torch.save(state, file)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgefer_export import train as loop
+from edgefer_export.cli import main, parser
+from edgefer_export.runs import Run, read_checkpoint
+
+RECIPE = "batch = 16\nwarmup_epochs = 0.5\n[[stages]]\nsize = 32\nepochs = 1\n"
+
+
+def test_train_export_evaluate_and_card_work_one_after_the_other(
+    tmp_path: Path, npz: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, run = tmp_path / "quick.toml", tmp_path / "run"
+    model, card = tmp_path / "quick.onnx", tmp_path / "quick.md"
+    recipe.write_text(RECIPE, encoding="utf-8")
+    data = ["--data", str(npz)]
+
+    assert main(["train", str(recipe), *data, "--out", str(run)]) == 0
+    assert "54 rows; 2 near-blank ones dropped" in capsys.readouterr().out
+    assert main(["export", str(run), *data, "-o", str(model)]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(model), *data, "--json"]) == 0
+    by_onnx = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(run), *data, "--json"]) == 0
+    by_torch = json.loads(capsys.readouterr().out)
+    assert by_onnx["scores"] == by_torch["scores"]
+    assert main(["card", str(run), str(model), *data, "-o", str(card)]) == 0
+    assert by_onnx["digest"] in card.read_text(encoding="utf-8")
+
+
+def test_stopping_leaves_a_checkpoint_and_says_how_to_go_on(
+    tmp_path: Path,
+    npz: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "one_epoch", interrupted)
+    run = tmp_path / "run"
+    recipe = tmp_path / "quick.toml"
+    recipe.write_text(RECIPE, encoding="utf-8")
+    command = ["train", str(recipe), "--data", str(npz), "--out", str(run)]
+    assert main(command) == 130
+    told = capsys.readouterr().err
+    assert f"edgefer-export {' '.join(command)} --resume" in told
+    assert read_checkpoint(run / "last.pt")["epoch"] == 0
+
+
+def test_an_error_is_one_line_and_an_exit_code(
+    finished: Run, npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command, code in (
+        (["train", "lightwieght", "--data", str(npz), "--out", str(tmp_path)], 2),
+        (["evaluate", str(tmp_path / "no.onnx"), "--data", str(npz)], 5),
+        (["evaluate", str(finished.folder), "--data", str(tmp_path / "no.npz")], 2),
+        (["evaluate", str(finished.folder), "--data", str(npz), "--split", "private"], 2),
+        (["export", str(tmp_path), "--data", str(npz), "-o", "a.onnx"], 2),
+        (["export", str(finished.folder), "--data", str(npz), "-o", "a.plan"], 2),
+    ):
+        assert main(command) == code
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("edgefer-export: ")
+        assert err.count("\n") == 1
+
+
+def test_zoo_lists_the_published_count(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zoo"]) == 0
+    line = next(row for row in capsys.readouterr().out.splitlines() if "lightweight" in row)
+    assert "2,893,395" in line
+    assert "140.5 M" in line
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_a_number_of_threads_that_cannot_be_is_refused(
+    count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["train", "x", "--data", "x", "--out", "x", "--threads", count])
+    assert "whole number above 0" in capsys.readouterr().err

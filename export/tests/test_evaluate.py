@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgefer.errors import ConfigError, InferenceError, SpecError
+from edgefer.spec import EXPRESSIONS, ModelSpec, Preprocessing
+from edgefer_export.data import Split
+from edgefer_export.evaluate import (
+    MAJORITY,
+    PLURALITY,
+    STANDARD,
+    UNAVAILABLE,
+    Evaluation,
+    evaluate,
+    percent,
+    probabilities,
+    report,
+    to_record,
+)
+
+GREY = Preprocessing(64, 64, channels=1, colour="grey", mean=(0.0,), std=(1.0,))
+
+
+class Bright:
+    """Answers the expression whose number is the picture's grey value, in the spec's order."""
+
+    exclusive = False
+    runtime = "a stand-in"
+
+    def __init__(self, labels: tuple[str, ...] = EXPRESSIONS) -> None:
+        self.spec = ModelSpec("bright", labels, GREY)
+
+    def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        numbers = np.rint(batch[:, 0, 32, 32] * 255).astype(int)
+        columns = [self.spec.labels.index(EXPRESSIONS[number]) for number in numbers]
+        return 9 * np.eye(len(self.spec.labels), dtype=np.float32)[columns]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def pictures(answers: list[int]) -> NDArray[np.uint8]:
+    return np.repeat(np.array(answers, np.uint8), 48 * 48).reshape(-1, 48, 48)
+
+
+@pytest.fixture
+def split() -> Split:
+    """Five rows: the answers are 3 3 0 6 6, the labels 3 3 0 6 4; row 1 is a copy."""
+    votes = np.zeros((5, 7), np.float32)
+    votes[0, 3] = 10
+    votes[1, 6] = 10
+    votes[2, [0, 1]] = (5, 5)  # no single winner
+    votes[3, 6] = 4  # the winner among the seven; six of ten votes went elsewhere
+    votes[4, 6] = 6
+    return Split(
+        "public",
+        pictures([3, 3, 0, 6, 6]),
+        np.array([3, 3, 0, 6, 4]),
+        votes,
+        np.full(5, 10),
+        np.array([False, True, False, False, False]),
+        np.zeros(5, bool),
+    )
+
+
+@pytest.fixture
+def bare(split: Split) -> Split:
+    """The same rows as a csv gives them."""
+    return Split(split.name, split.images, split.labels)
+
+
+def counts(result: Evaluation, labels: str, without_leak: bool = False) -> tuple[int, int]:
+    found = result.score(labels, without_leak)
+    assert found is not None
+    return found.right, found.n
+
+
+def test_every_label_set_counts_its_own_rows(split: Split) -> None:
+    result = evaluate(Bright(), split)
+    assert counts(result, STANDARD) == (4, 5)
+    assert counts(result, PLURALITY) == (3, 4)
+    assert counts(result, MAJORITY) == (2, 3)
+    assert counts(result, STANDARD, without_leak=True) == (3, 4)
+    assert counts(result, PLURALITY, without_leak=True) == (3, 3)
+    assert counts(result, MAJORITY, without_leak=True) == (2, 2)
+
+
+def test_recall_confusion_and_agreement_are_those_of_the_rows(split: Split) -> None:
+    result = evaluate(Bright(), split)
+    recall = dict(zip(EXPRESSIONS, result.standard.recall, strict=True))
+    assert (recall["happy"], recall["angry"], recall["neutral"], recall["sad"]) == (1, 1, 1, 0)
+    assert math.isnan(recall["fear"])
+    assert result.standard.confusion[4][6] == 1
+    assert result.agreement == pytest.approx(1 / 3)
+
+
+def test_a_split_without_votes_or_copies_says_unavailable_and_never_0(bare: Split) -> None:
+    result = evaluate(Bright(), bare)
+    assert counts(result, STANDARD) == (4, 5)
+    assert result.score(PLURALITY) is None
+    assert result.score(STANDARD, without_leak=True) is None
+    table = report(result)
+    crowd = next(line for line in table.splitlines() if line.startswith(f"| {MAJORITY}"))
+    assert crowd.count(UNAVAILABLE) == 2
+    assert "0.0" not in crowd
+    record = json.loads(json.dumps(to_record(result)))
+    assert record["scores"][MAJORITY] == {"all": None, "without_leak": None}
+    assert record["scores"][STANDARD]["all"]["recall"]["fear"] is None
+
+
+def test_a_model_with_its_labels_in_another_order_is_judged_alike(split: Split) -> None:
+    turned = evaluate(Bright(EXPRESSIONS[::-1]), split)
+    assert turned == evaluate(Bright(), split)
+
+
+def test_labels_that_are_not_fer2013s_are_refused(split: Split) -> None:
+    with pytest.raises(SpecError, match="contempt"):
+        evaluate(Bright((*EXPRESSIONS[:6], "contempt")), split)
+
+
+def test_answers_that_are_no_numbers_are_refused(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Bright()
+    monkeypatch.setattr(engine, "infer", lambda batch: np.full((len(batch), 7), np.nan, np.float32))
+    with pytest.raises(InferenceError):
+        evaluate(engine, split)
+
+
+def test_a_split_without_rows_is_refused(split: Split) -> None:
+    with pytest.raises(ConfigError, match="no rows"):
+        evaluate(Bright(), split.where(np.zeros(5, bool)))
+
+
+def test_probabilities_are_taken_as_they_are_where_the_model_says_so(split: Split) -> None:
+    engine = Bright()
+    engine.spec = dataclasses.replace(engine.spec, output="probs")
+    assert probabilities(engine, split).max() == 9
+
+
+def test_more_rows_than_a_batch_keep_their_order() -> None:
+    answers = (np.arange(200) % 7).tolist()
+    split = Split("public", pictures(answers), np.array(answers))
+    assert evaluate(Bright(), split).standard.accuracy == 1
+
+
+def test_what_is_not_known_is_not_a_number() -> None:
+    assert percent(None) == percent(math.nan) == UNAVAILABLE
+    assert percent(0.0) == "0.0 %"
