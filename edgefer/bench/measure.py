@@ -12,6 +12,7 @@ import math
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,20 @@ class Measurement:
     """Of the whole process less the clip it holds."""
     clip_sha256: str
 
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Measurement:
+        """From what `without_nan` made of it: JSON has no nan, so null stands for it."""
+        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
+        values: dict[str, Any] = {
+            key: math.nan if value is None and kinds[key] == "float" else value
+            for key, value in fields.items()
+        }
+        values["latency_ms"] = {
+            stage: {p: math.nan if ms is None else ms for p, ms in spread.items()}
+            for stage, spread in fields["latency_ms"].items()
+        }
+        return cls(**values)
+
 
 def measure(job: Job) -> Measurement:
     """Measure in a child process. Raises what it raised, as EdgeferError with its exit code."""
@@ -85,11 +100,7 @@ def measure(job: Job) -> Measurement:
     )
     answer: dict[str, Any] = json.loads(child.stdout or "{}")
     if "measurement" in answer:
-        fields = answer["measurement"]
-        for key, value in fields.items():
-            if value is None and key != "macs":
-                fields[key] = math.nan  # JSON has no nan
-        return Measurement(**fields)
+        return Measurement.from_json(answer["measurement"])
     why = answer.get("error", f"the measuring process ended with {child.returncode}; if that is "
                      "-9, the machine ran out of memory")  # fmt: skip
     error = EdgeferError(f"{job.config.engine.model}: {why}")

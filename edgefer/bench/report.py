@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefer.bench.measure import Measurement, without_nan
+from edgefer.errors import ConfigError
 from edgefer.files import replacing
 from edgefer.tables import markdown_table, number, text_table
 
@@ -30,6 +31,20 @@ class Report:
         record = {"schema": SCHEMA, **dataclasses.asdict(self)}
         with replacing(path) as file:
             file.write(json.dumps(without_nan(record), indent=2).encode() + b"\n")
+
+    @classmethod
+    def read_json(cls, path: Path) -> Report:
+        """A report that `write_json` wrote; raises ConfigError where it is none."""
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record.pop("schema") != SCHEMA:
+                raise ValueError(f"its schema is not {SCHEMA}")
+            engines = tuple(Measurement.from_json(fields) for fields in record.pop("engines"))
+            return cls(argv=tuple(record.pop("argv")), engines=engines, **record)
+        except OSError as exc:
+            raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise ConfigError(f"{path} is no result of edgefer bench: {exc}") from exc
 
     def text(self) -> str:
         """Three tables, at most 80 columns wide."""

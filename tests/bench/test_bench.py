@@ -9,8 +9,9 @@ import pytest
 from edgefer.bench.clip import Replay, load_clip
 from edgefer.bench.measure import without_nan
 from edgefer.bench.provenance import UNAVAILABLE, environment, git_state
+from edgefer.bench.report import Report
 from edgefer.cli import main
-from edgefer.errors import SourceError
+from edgefer.errors import ConfigError, SourceError
 from edgefer.files import sha256
 from tests.contracts import check_source
 from tests.models import tiny_onnx
@@ -66,6 +67,7 @@ def test_two_engines_are_measured_and_told_with_provenance(
         spread = engine["latency_ms"]["detection"]
         assert 0 < spread["p50"] <= spread["p95"] <= spread["p99"]
     assert ours["classification_fps"] < theirs["classification_fps"]
+    assert Report.read_json(out).text() == text.rstrip("\n")
 
 
 def test_markdown_is_one_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -92,6 +94,13 @@ def test_a_model_that_breaks_while_measured_is_told_with_its_exit_code(
 def test_bad_arguments_are_refused(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *QUICK, *more]) in (2, 4, 5)
     assert capsys.readouterr().err.splitlines()[-1].startswith("edgefer: error: ")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "edgefer.bench/1"}'])
+def test_a_file_that_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(ConfigError):
+        Report.read_json(tmp_path / "r.json")
 
 
 def test_what_cannot_be_read_is_unavailable(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+"""Run every benchmark, keep the results, and write the README's tables from them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from benchmarks import exclusive, handover, pipeline, readme
+from benchmarks.claims import RESULTS
+from edgefer.cli import main as edgefer
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--readme-only", action="store_true", help="measure nothing")
+    if not parser.parse_args().readme_only:
+        for benchmark in (pipeline, exclusive, handover):
+            benchmark.main()
+        code = edgefer(["bench", "--frames", "2000", "--json", str(RESULTS / "bench.json")])
+        if code:
+            return code
+    readme.write()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
