@@ -229,8 +229,9 @@ def _rtsp(url: str) -> Iterator[Picture]:
 
     # Over UDP, the default, a lost packet smears the picture until the next key frame.
     os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
-    # Its warnings go to stderr, for the parent to quote; a parent that reads files is silenced.
-    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "24"
+    # Unset, FFmpeg's errors go to stderr, for the parent to quote. A parent that has opened a
+    # video file hands down silence, and any level at all sends them to stdout.
+    os.environ.pop("OPENCV_FFMPEG_LOGLEVEL", None)
     timeout = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPENING * 1000)]
     stream = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeout)
     if not stream.isOpened():
