@@ -221,6 +221,9 @@ async def run(
             finish(None)
             await asyncio.to_thread(threads.stop)
             await _finish_within(STOP_TIMEOUT, drains)
+            for box, sink in zip(boxes[1:], sinks, strict=True):
+                if box.dropped:
+                    log.warning("%s was too slow: %d dropped", type(sink).__name__, box.dropped)
 
 
 async def _finish_within(seconds: float, tasks: Sequence[asyncio.Task[None]]) -> None:

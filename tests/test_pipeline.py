@@ -158,7 +158,9 @@ def test_a_slow_sink_loses_nothing_of_a_file() -> None:
     assert asyncio.run(scenario()) == list(range(5 * READINGS_KEPT))
 
 
-def test_a_slow_sink_of_a_live_source_keeps_the_newest_and_holds_up_nobody() -> None:
+def test_a_slow_sink_of_a_live_source_keeps_the_newest_and_holds_up_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async def scenario() -> tuple[list[int], list[int]]:
         gate = asyncio.Event()
         slow, fast = RecordingSink(gate=gate), RecordingSink()
@@ -173,6 +175,7 @@ def test_a_slow_sink_of_a_live_source_keeps_the_newest_and_holds_up_nobody() -> 
     slow, fast = asyncio.run(scenario())
     assert slow[-READINGS_KEPT:] == list(range(4 * READINGS_KEPT, 5 * READINGS_KEPT))
     assert len(slow) <= READINGS_KEPT + 1
+    assert f"too slow: {5 * READINGS_KEPT - len(slow)} dropped" in caplog.text
     assert len(fast) > len(slow)
 
 

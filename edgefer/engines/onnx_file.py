@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
-from google.protobuf.message import DecodeError
 
 from edgefer.errors import ModelError
 from edgefer.files import sha256
+
+if TYPE_CHECKING:
+    from onnx import ValueInfoProto
 
 QUANTIZED = {"QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "QuantizeLinear"}
 
@@ -47,6 +50,9 @@ class OnnxFile:
 
 def read_onnx(path: Path) -> OnnxFile:
     """Raises ModelError where the file cannot be read or is no ONNX model."""
+    import onnx  # a third of a second that `edgefer run` need not spend
+    from google.protobuf.message import DecodeError
+
     try:
         model = onnx.load(str(path))
         digest, size = sha256(path), path.stat().st_size
@@ -59,9 +65,10 @@ def read_onnx(path: Path) -> OnnxFile:
         raise ModelError(f"{path} holds no graph: it is empty or no ONNX file")
     opsets = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     operators = Counter(node.op_type for node in graph.node)
+    name_of = onnx.TensorProto.DataType.Name
     kinds: Counter[str] = Counter()
     for tensor in graph.initializer:
-        kinds[onnx.TensorProto.DataType.Name(tensor.data_type)] += int(np.prod(tensor.dims))
+        kinds[name_of(tensor.data_type)] += int(np.prod(tensor.dims))
     weights = {entry.name for entry in graph.initializer}
     return OnnxFile(
         sha256=digest,
@@ -70,8 +77,8 @@ def read_onnx(path: Path) -> OnnxFile:
         producer=f"{model.producer_name} {model.producer_version}".strip(),
         precision=_precision(kinds, operators),
         stored=sum(kinds.values()),
-        inputs=tuple(_tensor(value) for value in graph.input if value.name not in weights),
-        outputs=tuple(_tensor(value) for value in graph.output),
+        inputs=tuple(_tensor(value, name_of) for value in graph.input if value.name not in weights),
+        outputs=tuple(_tensor(value, name_of) for value in graph.output),
         operators=tuple(operators.most_common()),
         metadata=tuple((entry.key, entry.value) for entry in model.metadata_props),
     )
@@ -83,10 +90,10 @@ def _precision(kinds: Counter[str], operators: Counter[str]) -> str:
     return "fp16" if kinds["FLOAT16"] > kinds["FLOAT"] else "fp32"
 
 
-def _tensor(value: onnx.ValueInfoProto) -> Tensor:
+def _tensor(value: ValueInfoProto, name_of: Callable[[int], str]) -> Tensor:
     kind = value.type.tensor_type
     shape = tuple(
         dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?"
         for dim in kind.shape.dim
     )
-    return Tensor(value.name, onnx.TensorProto.DataType.Name(kind.elem_type).lower(), shape)
+    return Tensor(value.name, name_of(kind.elem_type).lower(), shape)
