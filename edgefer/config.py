@@ -192,7 +192,7 @@ def _check(key: str, value: object, spec: dataclasses.Field[Any]) -> None:
     if not fits or (isinstance(value, bool) and wanted is not bool):
         raise ConfigError(f"{key} is {value!r}; it takes a {_NAMES[wanted]}")
     least, most, choices = (spec.metadata[k] for k in ("least", "most", "choices"))
-    if least is not None and not (least <= value <= (most or math.inf)):  # type: ignore[operator]
+    if least is not None and not (least <= value <= (math.inf if most is None else most)):  # type: ignore[operator]
         bounds = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
         raise ConfigError(f"{key} is {value}; it takes {bounds}")
     if choices and value not in choices:
