@@ -65,13 +65,13 @@ $(VENV310)/dev: $(PROJECT)
 
 $(EXPORT)/dev: $(PROJECT) export/pyproject.toml
 	$(PYTHON) -m venv $(EXPORT)
-	$(EXPORT)/bin/python $(PIP) $(call lock_of,export/lock-$(VERSION).txt) --editable '.[cpu]' --editable export $(TEST_PACKAGES) mypy
+	$(EXPORT)/bin/python $(PIP) $(call lock_of,export/lock-$(VERSION).txt) --editable '.[cpu]' --editable export pytest pytest-timeout mypy
 	@touch $@
 
 ## Write down what is installed now as the versions to install from here on.
 lock: $(VENV)/dev $(EXPORT)/dev $(if $(PYTHON310),$(VENV310)/dev)
 	$(VENV)/bin/python -m pip freeze --exclude-editable > tests/lock-$(VERSION).txt
-	$(EXPORT)/bin/python -m pip freeze --exclude-editable > export/lock-$(VERSION).txt
+	$(EXPORT)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu//' > export/lock-$(VERSION).txt
 	$(if $(PYTHON310),$(VENV310)/bin/python -m pip freeze --exclude-editable > tests/lock-3.10.txt)
 
 clean:
