@@ -115,7 +115,7 @@ class EngineConfig:
     )
     threads: int = setting(
         1,
-        "threads inside the runtime; more than 1 competes with the workers",
+        "threads inside the runtime, the detector's too; more than 1 competes with the workers",
         least=1,
         flag="--threads",
     )

@@ -6,6 +6,7 @@
     ├── NotInstalled                3   known, but a package or a file is missing
     ├── SourceError                 4   no frame can be had
     │   └── SourceLost              4   a source that worked has stopped
+    │       └── TruncatedVideo      4   a file is shorter than it says (sources/video.py)
     ├── ModelError                  5   a model file that cannot be used
     │   └── SpecError               5   its description is missing, or contradicts it
     ├── InferenceError              6   a model that loaded, but answers nonsense

@@ -113,7 +113,7 @@ async def measure_here(job: Job) -> Measurement:
     clip = load_clip(job.clip, job.clip_frames)
     path = find_model(job.config.engine.model)
     facts = read_onnx(path)
-    with closing(open_detector(job.config.detector)) as detector, \
+    with closing(open_detector(job.config.detector, job.config.engine.threads)) as detector, \
             closing(open_engine(job.config.engine)) as engine:  # fmt: skip
         workers = job.config.pipeline.workers or default_workers()
         tally, wall = await _play(clip, detector, engine, workers, job)

@@ -25,6 +25,7 @@ from edgefer.protocols import Sink, Source
 from edgefer.sources import open_source
 from edgefer.sources.limited import Limited
 from edgefer.sources.live import LiveSource
+from edgefer.sources.video import VideoFile
 from edgefer.tables import number, text_table
 from edgefer.timing import Tally
 
@@ -72,13 +73,15 @@ def call(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace, config: Config) -> None:
     with ExitStack() as opened:
-        detector = opened.enter_context(closing(open_detector(config.detector)))
+        detector = opened.enter_context(
+            closing(open_detector(config.detector, config.engine.threads))
+        )
         engine = opened.enter_context(closing(open_engine(config.engine)))
         source = opened.enter_context(closing(open_source(config.source.url, config.source)))
+        sinks = _sinks(args, config, source)
         status = Status(source, shown=not args.quiet)
         if args.max_frames:
             source = Limited(source, args.max_frames)
-        sinks = _sinks(args, config)
         _end_on_signals(source)
         if args.duration:
             asyncio.get_running_loop().call_later(args.duration, source.close)
@@ -102,16 +105,17 @@ async def _run(args: argparse.Namespace, config: Config) -> None:
         print(_summary(config, whole, seen, time.perf_counter() - began), file=sys.stderr)
 
 
-def _sinks(args: argparse.Namespace, config: Config) -> list[Sink]:
+def _sinks(args: argparse.Namespace, config: Config, source: Source) -> list[Sink]:
     sinks: list[Sink] = []
     if args.jsonl:
         from edgefer.sinks.jsonl import JsonLines
 
         sinks.append(JsonLines(args.jsonl))
     if args.save:
-        from edgefer.sinks.video import VideoFile
+        from edgefer.sinks.video import AnnotatedVideo
 
-        sinks.append(VideoFile(args.save, config.source.fps))
+        own = source.fps if isinstance(source, VideoFile) else 0.0
+        sinks.append(AnnotatedVideo(args.save, own or config.source.fps))
     return sinks
 
 

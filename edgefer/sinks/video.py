@@ -20,7 +20,7 @@ CHECK_EVERY = 16
 """Frames between two looks at the free space."""
 
 
-class VideoFile:
+class AnnotatedVideo:
     """Writes an MP4 under a temporary name; `close` checks it and gives it its own.
 
     A live source's dropped frames are filled by the next one, so that time runs true.

@@ -50,8 +50,9 @@ class VideoFile:
             )
         # Nonsense (0, or negative) where the container has no length.
         self.promised = max(0, int(self._video.get(cv2.CAP_PROP_FRAME_COUNT)))
-        fps = self._video.get(cv2.CAP_PROP_FPS)
-        self._length = self.promised / fps if fps > 0 else 0.0
+        self.fps = max(0.0, self._video.get(cv2.CAP_PROP_FPS))
+        """As the container says; 0 where it does not."""
+        self._length = self.promised / self.fps if self.fps else 0.0
         self._position = 0.0  # seconds, where the newest frame begins
         self._read = 0
         self._open = True

@@ -59,6 +59,16 @@ def test_a_video_is_saved_only_when_asked_for(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [saved]
 
 
+def test_a_saved_video_keeps_the_pace_of_its_source(tmp_path: Path) -> None:
+    clip, saved = tmp_path / "clip.mp4", tmp_path / "out.mp4"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 12, (320, 240))
+    for _ in range(6):
+        writer.write(np.full((240, 320, 3), 90, np.uint8))
+    writer.release()
+    assert main(["run", str(clip), "--save", str(saved), "--quiet"]) == 0
+    assert cv2.VideoCapture(str(saved)).get(cv2.CAP_PROP_FPS) == pytest.approx(12)
+
+
 def test_settings_come_from_the_file_and_options_go_before(tmp_path: Path) -> None:
     tiny = tiny_onnx(tmp_path / "tiny.onnx")
     config = tmp_path / "edgefer.toml"

@@ -12,7 +12,7 @@ import pytest
 from edgefer.data import Image
 from edgefer.errors import OutputError
 from edgefer.sinks.annotate import INK, annotate
-from edgefer.sinks.video import VideoFile
+from edgefer.sinks.video import AnnotatedVideo
 from tests.contracts import check_sink
 from tests.drivers import reading
 
@@ -30,14 +30,14 @@ def frames_of(path: Path) -> int:
 
 
 def test_it_keeps_the_contract(tmp_path: Path) -> None:
-    asyncio.run(check_sink(VideoFile(tmp_path / "out.mp4", 30)))
+    asyncio.run(check_sink(AnnotatedVideo(tmp_path / "out.mp4", 30)))
     assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
     assert frames_of(tmp_path / "out.mp4") == 3
 
 
 def test_dropped_frames_are_filled_so_that_time_runs_true(tmp_path: Path) -> None:
     async def scenario() -> None:
-        sink = VideoFile(tmp_path / "out.mp4", 30)
+        sink = AnnotatedVideo(tmp_path / "out.mp4", 30)
         for sequence in (5, 6, 10):
             await sink.put(reading(sequence, image_bgr=grey()))
         await sink.close()
@@ -47,13 +47,13 @@ def test_dropped_frames_are_filled_so_that_time_runs_true(tmp_path: Path) -> Non
 
 
 def test_without_a_frame_no_file_is_left(tmp_path: Path) -> None:
-    asyncio.run(VideoFile(tmp_path / "out.mp4", 30).close())
+    asyncio.run(AnnotatedVideo(tmp_path / "out.mp4", 30).close())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_frame_of_another_size_is_refused_and_the_video_so_far_is_kept(tmp_path: Path) -> None:
     async def scenario() -> None:
-        sink = VideoFile(tmp_path / "out.mp4", 30)
+        sink = AnnotatedVideo(tmp_path / "out.mp4", 30)
         await sink.put(reading(0, image_bgr=grey()))
         with pytest.raises(OutputError, match="frame 1 is 320x240"):
             await sink.put(reading(1, image_bgr=grey(320, 240)))
@@ -69,7 +69,7 @@ def test_a_disk_that_fills_ends_the_video_while_it_can_still_be_played(
     usage = namedtuple("usage", "total used free")
 
     async def scenario() -> None:
-        sink = VideoFile(tmp_path / "out.mp4", 30)
+        sink = AnnotatedVideo(tmp_path / "out.mp4", 30)
         for n in range(16):
             await sink.put(reading(n, image_bgr=grey()))
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2**30, 2**30, 2**20))
@@ -83,7 +83,7 @@ def test_a_disk_that_fills_ends_the_video_while_it_can_still_be_played(
 
 def test_frames_that_never_reached_the_disk_are_noticed(tmp_path: Path) -> None:
     async def scenario() -> None:
-        sink = VideoFile(tmp_path / "out.mp4", 30)
+        sink = AnnotatedVideo(tmp_path / "out.mp4", 30)
         await sink.put(reading(0, image_bgr=grey()))
         sink._written += 100  # as if OpenCV had swallowed a hundred failed writes
         await sink.close()
@@ -96,7 +96,7 @@ def test_frames_that_never_reached_the_disk_are_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["absent/out.mp4", "out.avi"])
 def test_a_path_that_cannot_be_is_refused_at_once(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot save"):
-        VideoFile(tmp_path / name, 30)
+        AnnotatedVideo(tmp_path / name, 30)
 
 
 def test_annotation_draws_on_a_copy() -> None:
