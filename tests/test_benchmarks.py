@@ -1,0 +1,68 @@
+"""The benchmarks measure what they say; how fast is for `make bench` to tell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import claims, exclusive, handover, pipeline
+from benchmarks.claims import Claim, in_turns
+from edgefer.bench.clip import load_clip
+from edgefer.classifier import Classifier
+from tests.drivers import FixedDetector, MeanEngine
+
+
+def test_cases_take_turns_and_the_first_round_is_discarded() -> None:
+    order: list[str] = []
+
+    def case(name: str) -> float:
+        order.append(name)
+        return float(len(order))
+
+    found = in_turns({"a": lambda: case("a"), "b": lambda: case("b")}, 2)
+    assert order == ["a", "b"] * 3
+    assert found == {"a": (3.0, 5.0), "b": (4.0, 6.0)}
+
+
+@pytest.mark.parametrize(
+    ("goal", "values", "met"),
+    [(">= 1.85", (1.8, 1.9, 2.0), True), (">= 1.95", (1.8, 1.9, 2.0), False),
+     ("<= 5", (1.0, 4.0, 9.0), True), ("<= 3", (1.0, 4.0, 9.0), False)],
+)  # fmt: skip
+def test_the_median_is_held_against_the_goal(
+    goal: str, values: tuple[float, ...], met: bool
+) -> None:
+    assert Claim("c", goal, "x", values, "how").met is met
+
+
+def test_a_missed_goal_is_kept_and_printed_as_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(claims, "RESULTS", tmp_path)
+    claims.report("x", Claim("speed", ">= 2", "x", (1.0,), "how"))
+    assert "MISSED" in capsys.readouterr().out
+    (claim,) = json.loads((tmp_path / "x.json").read_text())["claims"]
+    assert (claim["median"], claim["met"]) == (1.0, False)
+
+
+def test_the_loop_and_the_pipeline_do_the_same_work() -> None:
+    clip = load_clip("test://?frames=3&width=128&height=96", 3)
+    engine = MeanEngine()
+    seconds = pipeline.loop(clip, FixedDetector(), Classifier(engine), 20)
+    assert (len(seconds), len(engine.calls)) == (20, 20)
+    fps, ages = asyncio.run(pipeline.pipeline(clip, FixedDetector(), Classifier(engine), 20))
+    assert (len(ages), len(engine.calls)) == (20, 40)
+    assert fps > 0
+
+
+def test_exclusive_stages_cannot_beat_the_slower_one() -> None:
+    share = asyncio.run(exclusive.share_of_the_slower_stage(12, 2))
+    assert 0.5 < share < 1.15
+
+
+def test_handing_over_costs_processor_time() -> None:
+    for way in (handover.plain, handover.workers, handover.published):
+        assert 0 < way(200) < 10_000
