@@ -32,8 +32,9 @@ READINGS_KEPT = 64
 """How many readings wait for a slow taker before the oldest is dropped (live) or the workers
 wait (a file)."""
 
-STOP_TIMEOUT = 2.5
-"""Seconds a worker gets to finish its frame once stopped; one that hangs is left behind."""
+STOP_TIMEOUT = 1.4
+"""Seconds that workers get to finish their frames, and sinks what they hold, once stopped; what
+hangs is left behind."""
 
 
 def default_workers() -> int:
@@ -219,8 +220,9 @@ async def run(
             await asyncio.gather(*drains)
         finally:
             finish(None)
-            await asyncio.to_thread(threads.stop)
-            await _finish_within(STOP_TIMEOUT, drains)
+            await asyncio.gather(
+                asyncio.to_thread(threads.stop), _finish_within(STOP_TIMEOUT, drains)
+            )
             for box, sink in zip(boxes[1:], sinks, strict=True):
                 if box.dropped:
                     log.warning("%s was too slow: %d dropped", type(sink).__name__, box.dropped)

@@ -20,7 +20,7 @@ from edgefer.data import Reading
 from edgefer.detectors import open_detector
 from edgefer.engines import open_engine
 from edgefer.errors import ConfigError
-from edgefer.pipeline import STOP_TIMEOUT, run
+from edgefer.pipeline import run
 from edgefer.protocols import Sink, Source
 from edgefer.sources import open_source
 from edgefer.sources.limited import Limited
@@ -28,6 +28,9 @@ from edgefer.sources.live import LiveSource
 from edgefer.sources.video import VideoFile
 from edgefer.tables import number, text_table
 from edgefer.timing import Tally
+
+GRACE = 1.5
+"""Seconds for an orderly end after Ctrl-C; with pipeline.STOP_TIMEOUT behind it, 3 s in all."""
 
 REFRESH = 0.2
 """Seconds between two status lines."""
@@ -120,8 +123,8 @@ def _sinks(args: argparse.Namespace, config: Config, source: Source) -> list[Sin
 
 
 def _end_on_signals(source: Source) -> None:
-    """The first Ctrl-C or SIGTERM ends the source, and so all; a second one, or a stage that
-    hangs, cancels."""
+    """The first Ctrl-C or SIGTERM ends the source, and so all; where a stage or a sink hangs,
+    cancels after GRACE. A second one is immediate."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -130,7 +133,7 @@ def _end_on_signals(source: Source) -> None:
         for kind in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(kind)
         source.close()
-        loop.call_later(STOP_TIMEOUT, task.cancel)
+        loop.call_later(GRACE, task.cancel)
 
     for kind in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(kind, end)

@@ -10,8 +10,11 @@ Boxes and landmarks are pixels of the full frame. A line is written whole or not
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import select
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +39,8 @@ class JsonLines:
             )
         except OSError as exc:
             raise OutputError(f"cannot write {target}: {exc.strerror}") from exc
+        kind = os.fstat(self._fd).st_mode
+        self._may_block = stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) or os.isatty(self._fd)
         self._closed = False
 
     async def put(self, reading: Reading) -> None:
@@ -43,12 +48,26 @@ class JsonLines:
         written = 0
         try:
             while written < len(line):
-                written += os.write(self._fd, line[written:])
+                if self._may_block:
+                    await self._room()
+                written += os.write(self._fd, line[written : written + select.PIPE_BUF])
         except BrokenPipeError:
             raise  # the reader has seen enough: no fault of the output
         except OSError as exc:
             self._take_back(written)
             raise OutputError(f"cannot write {self._target}: {exc.strerror}") from exc
+
+    async def _room(self) -> None:
+        """Wait until PIPE_BUF bytes can be written at once, without holding up the event loop
+        where nobody reads."""
+        if select.select([], [self._fd], [], 0)[1]:
+            return
+        loop, ready = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(self._fd, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_writer(self._fd)
 
     def _take_back(self, written: int) -> None:
         """Cut off the part of a line that a full disk let through."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,23 @@ def test_a_reader_that_leaves_is_no_error() -> None:
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == 0
+
+
+def test_ctrl_c_works_while_nobody_reads_the_lines() -> None:
+    with start("test://", "--jsonl", "-") as child:
+        assert child.stdout is not None
+        before = -1
+        while (now := unread(child.stdout.fileno())) != before or not now:
+            before = now  # until the pipe is full
+            select.select([], [], [], 0.5)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(15) == 130
+        child.communicate()
+
+
+def unread(pipe: int) -> int:
+    """Bytes that wait in a pipe."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def test_the_status_line_shows_the_three_rates_in_eighty_columns() -> None:
