@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,11 @@ def test_a_number_of_threads_that_cannot_be_is_refused(
     with pytest.raises(SystemExit):
         parser().parse_args(["train", "x", "--data", "x", "--out", "x", "--threads", count])
     assert "whole number above 0" in capsys.readouterr().err
+
+
+def test_every_command_of_the_readme_is_understood() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\S*edgefer-export (.+)$", text, re.MULTILINE)
+    assert len(commands) >= 3
+    for command in commands:
+        parser().parse_args(shlex.split(command))
