@@ -14,6 +14,9 @@ from edgefer.tables import markdown_table, number, text_table
 
 SCHEMA = "edgefer.bench/1"
 
+NAME = 28
+"""Columns of an engine's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -50,19 +53,19 @@ class Report:
         """Three tables, at most 80 columns wide."""
         rates = text_table(
             ["FPS", "total", "class", "detect", "serial", "overlap", "effic"],
-            [[_name(m), *_rates(m)] for m in self.engines],
+            [[_short(m), *_rates(m)] for m in self.engines],
         )
         latency = text_table(
             ["ms", "stage", "p50", "p95", "p99"],
             [
-                [_name(m) if stage == "capture" else "", stage, *_spread(m, stage)]
+                [_short(m) if stage == "capture" else "", stage, *_spread(m, stage)]
                 for m in self.engines
                 for stage in m.latency_ms
             ],
         )
         facts = text_table(
             ["engine", "params", "weights", "input", "drops", "RSS MiB"],
-            [[_name(m), *_facts(m)] for m in self.engines],
+            [[_short(m), *_facts(m)] for m in self.engines],
         )
         return f"{rates}\n\n{latency}\n\n{facts}\n\n{self._context()}"
 
@@ -82,8 +85,8 @@ class Report:
         m = self.engines[0]
         env = self.environment
         return (
-            f"{env['cpu']}, {env['cores']} cores; {m.runtime}; detector {m.detector}; "
-            f"{m.workers} workers\n"
+            f"{env['cpu']}, {env['cores']} cores\n"
+            f"{m.runtime}, detector {m.detector}, {m.workers} workers\n"
             f"{m.frames:,} frames, {m.faces / m.frames:.2f} faces a frame, after {m.warmup} of "
             f"warm-up; clip {self.clip['url']}\n"
             "serial: what one loop would reach; overlap: total / serial\n"
@@ -93,6 +96,12 @@ class Report:
 
 def _name(m: Measurement) -> str:
     return m.engine.removesuffix(".onnx")
+
+
+def _short(m: Measurement) -> str:
+    """Cut so that a table stays within 80 columns."""
+    name = _name(m)
+    return name if len(name) <= NAME else name[: NAME - 1] + "…"
 
 
 def _rates(m: Measurement) -> list[str]:
