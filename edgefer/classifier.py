@@ -10,6 +10,9 @@ from edgefer.errors import InferenceError
 from edgefer.preprocessing import tensor
 from edgefer.protocols import Engine
 
+SLACK = 0.05
+"""How far from 1 the probabilities of a quantised model may sum."""
+
 
 class Classifier:
     """Stateless over an engine; as many threads as the engine allows may call `classify`."""
@@ -36,6 +39,13 @@ class Classifier:
                 f"{spec.name} answered {raw[~np.isfinite(raw)][0]} for frame "
                 f"{detected.frame.sequence}: the model is broken or its precision overflows. "
                 f"Export it again, or try it in FP32"
+            )
+        if spec.output == "probs" and (
+            raw.min() < -SLACK or abs(raw.sum(axis=1) - 1).max() > SLACK
+        ):
+            raise InferenceError(
+                f"{spec.name} answered {raw[0].round(2).tolist()}: these are no probabilities, as "
+                "its description says. Set output = 'logits' there"
             )
         probs = softmax(raw) if spec.output == "logits" else raw
         return tuple(Expression(spec.labels, tuple(row)) for row in probs.tolist())

@@ -67,14 +67,15 @@ class SourceConfig:
     )
     timeout: float = setting(
         5.0,
-        "seconds without a frame after which a camera is killed and reopened",
+        "seconds without a frame after which a camera is reopened; the first frame gets 10",
         least=0.05,
+        most=3600,
         flag="--timeout",
     )
     backoff: float = setting(
-        0.5, "seconds before the first reopening; doubles with each failure", least=0.01
+        0.5, "seconds before the first reopening; doubles with each failure", least=0.01, most=3600
     )
-    backoff_max: float = setting(30.0, "seconds between reopenings at most", least=0.01)
+    backoff_max: float = setting(30.0, "seconds between reopenings at most", least=0.01, most=3600)
     wait: bool = setting(False, "wait for a camera that is absent at the start", flag="--wait")
 
 
@@ -111,12 +112,15 @@ class EngineConfig:
     """What classifies faces."""
 
     model: str = setting(
-        "lightweight.onnx", "a path, or a name in the model folder", flag="--engine"
+        "lightweight.onnx",
+        "a path, or a name in the model folder ($EDGEFER_MODELS, or ~/.local/share/edgefer/models)",
+        flag="--engine",
     )
     threads: int = setting(
         1,
         "threads inside the runtime, the detector's too; more than 1 competes with the workers",
         least=1,
+        most=64,
         flag="--threads",
     )
 
@@ -190,7 +194,9 @@ def _check(key: str, value: object, spec: dataclasses.Field[Any]) -> None:
     wanted = type(spec.default)
     fits = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)
     if not fits or (isinstance(value, bool) and wanted is not bool):
-        raise ConfigError(f"{key} is {value!r}; it takes a {_NAMES[wanted]}")
+        raise ConfigError(f"{key} is {value!r}; it takes {_NAMES[wanted]}")
+    if value == "":
+        raise ConfigError(f"{key} is empty; leave it out for its default, {spec.default!r}")
     least, most, choices = (spec.metadata[k] for k in ("least", "most", "choices"))
     if least is not None and not (least <= value <= (math.inf if most is None else most)):  # type: ignore[operator]
         bounds = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
@@ -199,7 +205,7 @@ def _check(key: str, value: object, spec: dataclasses.Field[Any]) -> None:
         raise UnknownName(key, str(value), choices)
 
 
-_NAMES = {str: "string", int: "whole number", float: "number", bool: "true or false"}
+_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def to_toml(config: Config) -> str:

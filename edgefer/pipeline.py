@@ -17,11 +17,12 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from typing import NamedTuple
 
 import cv2
 
 from edgefer.classifier import Classifier
-from edgefer.data import Detected, Expression, Frame, Reading, StageTimes
+from edgefer.data import Detected, Expression, Face, Frame, Reading, StageTimes
 from edgefer.mailbox import Mailbox
 from edgefer.protocols import Detector, Sink, Source
 from edgefer.timing import clock
@@ -68,7 +69,7 @@ class Workers:
         self._ordering = threading.Lock()
         self._next_in = self._next_out = 0
         self._ended = False
-        self._waiting: dict[int, Reading | BaseException | None] = {}
+        self._waiting: dict[int, _Done | BaseException | None] = {}
         count = workers or default_workers()
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{n}", daemon=True)
@@ -120,7 +121,7 @@ class Workers:
         # Waiting for a picture that did not exist yet is not work.
         return frame, clock() - max(began, frame.captured)
 
-    def _carry(self, frame: Frame, capture: float) -> Reading | BaseException:
+    def _carry(self, frame: Frame, capture: float) -> _Done | BaseException:
         try:
             with self._detecting:
                 began = clock()
@@ -135,31 +136,45 @@ class Workers:
                     classification = clock() - began
         except Exception as exc:  # noqa: BLE001 - a thread's border: raised again to the taker
             return exc
+        return _Done(frame, faces, expressions, StageTimes(capture, detection, classification))
+
+    def _deliver(self, turn: int, outcome: _Done | BaseException | None) -> None:
+        """Hand out every outcome whose turn has come; the first that is no frame is the end."""
+        with self._ordering:
+            self._waiting[turn] = outcome
+            while self._next_out in self._waiting:
+                ready = self._waiting.pop(self._next_out)
+                self._next_out += 1
+                if isinstance(ready, _Done):
+                    self._publish(self._reading(ready))
+                else:
+                    self._ended = True
+                    self._next_out = -1  # nothing comes after the end
+                    self._finish(ready)
+
+    def _reading(self, done: _Done) -> Reading:
+        """Made when its turn has come, so that its age holds the wait for the frames before."""
+        frame = done.frame
         height, width = frame.image_bgr.shape[:2]
         return Reading(
             sequence=frame.sequence,
             captured=frame.captured,
             published=clock(),
             size=(width, height),
-            faces=faces,
-            expressions=expressions,
-            times=StageTimes(capture, detection, classification),
+            faces=done.faces,
+            expressions=done.expressions,
+            times=done.times,
             image_bgr=frame.image_bgr if self._preview else None,
         )
 
-    def _deliver(self, turn: int, outcome: Reading | BaseException | None) -> None:
-        """Hand out every outcome whose turn has come; the first that is no reading is the end."""
-        with self._ordering:
-            self._waiting[turn] = outcome
-            while self._next_out in self._waiting:
-                ready = self._waiting.pop(self._next_out)
-                self._next_out += 1
-                if isinstance(ready, Reading):
-                    self._publish(ready)
-                else:
-                    self._ended = True
-                    self._next_out = -1  # nothing comes after the end
-                    self._finish(ready)
+
+class _Done(NamedTuple):
+    """A frame that went through all stages and waits for its turn."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    expressions: tuple[Expression, ...]
+    times: StageTimes
 
 
 def _entrance(exclusive: bool) -> AbstractContextManager[object]:

@@ -52,7 +52,7 @@ MODELS = {
 def pull(name: str, folder: Path, source: Path | None = None, url: str | None = None) -> Path:
     """The model `name` in `folder`: read from `source`, or downloaded, and checked.
 
-    A file that is already there and right is left alone, and nothing is fetched. `url` takes
+    Without `source`, a file that is already there and right is left alone. `url` takes
     the place of the known address; the known hash holds for it too. After an error no part of
     the file is left behind. Raises UnknownName, NotInstalled where the download fails,
     ModelError where the file is not the known one, ConfigError for an address that is not
@@ -63,7 +63,7 @@ def pull(name: str, folder: Path, source: Path | None = None, url: str | None = 
     model = MODELS[name]
     target = folder / model.file
     with suppress(OSError):
-        if sha256(target) == model.sha256:
+        if source is None and sha256(target) == model.sha256:
             return target
     origin = str(source) if source is not None else url or model.url
     content = _read(source) if source is not None else _download(origin, name)

@@ -25,6 +25,11 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
 
 
+def counted(n: int, noun: str) -> str:
+    """ "1 frame", "2 frames"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def number(value: float | None, digits: int = 1) -> str:
     """A measured figure, or "-" where there is none: never a 0 that nobody measured."""
     if value is None or math.isnan(value):

@@ -76,17 +76,18 @@ class Tally:
         self._published.append(reading.published)
 
     def rates(self, wall: float | None = None) -> Rates:
-        """Over what is remembered. `wall` is its wall-clock seconds; without it, the time
-        between the first and the last publication, in which all frames but the first came."""
-        n = len(self._published)
-        if wall is None:
-            wall, out = (self._published[-1] - self._published[0], n - 1) if n else (0.0, 0)
-        else:
-            out = n
+        """Over what is remembered. `wall` is the wall-clock seconds in which all frames ever
+        added came out; without it the total is that of the remembered ones, between the first
+        publication and the last."""
+        n = out = len(self._published)
+        if wall is not None:
+            out = self.frames
+        elif n:
+            wall, out = self._published[-1] - self._published[0], n - 1
         capture, detection, classification = self._seconds()
         classified = sum(1 for seconds in self._classification if seconds > 0)
         return Rates(
-            total=ratio(out, wall),
+            total=ratio(out, wall or 0.0),
             detection=ratio(n, detection),
             classification=ratio(classified, classification),
             serial=ratio(n, capture + detection + classification),

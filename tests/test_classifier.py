@@ -27,6 +27,12 @@ def test_an_answer_that_is_no_number_is_an_error(value: float) -> None:
         Classifier(MeanEngine(answer=value)).classify(detected(FACE))
 
 
+@pytest.mark.parametrize("value", [-1.0, 0.5, 3.0])
+def test_logits_that_are_called_probabilities_are_refused(value: float) -> None:
+    with pytest.raises(InferenceError, match="logits"):
+        Classifier(MeanEngine(answer=value)).classify(detected(FACE))
+
+
 def test_softmax_sums_to_one_and_does_not_overflow() -> None:
     probs = softmax(np.array([[1e4, 0, -1e4], [1, 2, 3]], np.float32))
     assert np.allclose(probs.sum(axis=1), 1)

@@ -121,6 +121,15 @@ def test_model_that_is_there_already_is_not_fetched_again(server: Server, folder
     assert server.asked == []
 
 
+def test_a_named_file_is_checked_even_if_the_model_is_there(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / YUNET_FILE).write_bytes(CONTENT)
+    (tmp_path / "wrong").write_bytes(b"something else")
+    with pytest.raises(ModelError):
+        pull("yunet", folder, source=tmp_path / "wrong")
+    assert (folder / YUNET_FILE).read_bytes() == CONTENT
+
+
 def test_wrong_file_in_the_folder_is_replaced(server: Server, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / YUNET_FILE).write_bytes(b"something else")

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from edgefer.config import SourceConfig
 from edgefer.data import Frame, Image
-from edgefer.errors import SourceError
+from edgefer.errors import ConfigError, SourceError
 from edgefer.sources import open_source
 from edgefer.timing import clock
+
+MOST_BYTES = 512 << 20
+"""Of a clip: it must fit into a small device's memory beside the models."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +34,19 @@ def load_clip(url: str, frames: int) -> Clip:
     """The first `frames` frames of a source that is not live; SourceError where it is, or has
     none."""
     images: list[Image] = []
+    held = 0
     digest = hashlib.sha256()
     with closing(open_source(url, SourceConfig(url=url))) as source:
         if source.live:
             raise SourceError(f"{url} is live: two runs would differ. Give a file, or demo://")
         while len(images) < frames and (frame := source.read()) is not None:
             images.append(frame.image_bgr)
+            held += frame.image_bgr.nbytes
+            if held > MOST_BYTES:
+                raise ConfigError(
+                    f"{len(images)} frames of {url} fill {MOST_BYTES >> 20} MiB; a clip is held in "
+                    f"memory, so give fewer: --clip-frames {len(images) // 2}"
+                )
             digest.update(frame.image_bgr.tobytes())
     if not images:
         raise SourceError(f"{url} has no frames")

@@ -97,13 +97,18 @@ def measure(job: Job) -> Measurement:
         stdout=subprocess.PIPE,
         text=True,
         check=False,
+        start_new_session=True,  # Ctrl-C is the parent's to answer: it kills the child
     )
     answer: dict[str, Any] = json.loads(child.stdout or "{}")
     if "measurement" in answer:
         return Measurement.from_json(answer["measurement"])
-    why = answer.get("error", f"the measuring process ended with {child.returncode}; if that is "
-                     "-9, the machine ran out of memory")  # fmt: skip
-    error = EdgeferError(f"{job.config.engine.model}: {why}")
+    error = EdgeferError(
+        answer.get(
+            "error",
+            f"the process that measured {job.config.engine.model} ended with {child.returncode}; "
+            "if that is -9, the machine ran out of memory",
+        )
+    )
     error.exit_code = answer.get("exit_code", 1)
     raise error
 

@@ -90,7 +90,8 @@ class Report:
             f"{m.frames:,} frames, {m.faces / m.frames:.2f} faces a frame, after {m.warmup} of "
             f"warm-up; clip {self.clip['url']}\n"
             "serial: what one loop would reach; overlap: total / serial\n"
-            "effic: total / ceiling; RSS: peak, without the clip held in memory"
+            "effic: total / the most that these stage times allow on these cores\n"
+            "RSS: peak, without the clip held in memory; * stored, not trained, values"
         )
 
 
@@ -118,7 +119,7 @@ def _spread(m: Measurement, stage: str) -> list[str]:
 
 def _facts(m: Measurement) -> list[str]:
     return [
-        f"{m.parameters:,}",
+        f"{m.parameters:,}" + ("" if m.parameters_from == "spec" else "*"),
         m.precision,
         m.input,
         str(m.dropped),

@@ -8,9 +8,9 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from edgefer import __version__
-from edgefer.cli import bench, config, inspect, pull, run
 from edgefer.errors import EdgeferError
 
 DESCRIPTION = """\
@@ -28,11 +28,23 @@ first steps:
 
 exit codes:
   0 done, 1 other, 2 usage or configuration, 3 not installed, 4 source, 5 model,
-  6 inference, 7 output"""
+  6 inference, 7 output, 130 interrupted
+
+-v goes before the command: edgefer -v run"""
+
+
+class Command(argparse.ArgumentParser):
+    """Takes no abbreviations: a script's `--max` must not change its meaning with a new option."""
+
+    def __init__(self, **options: Any) -> None:  # Any: argparse's own
+        super().__init__(allow_abbrev=False, **options)
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
+    # Imported here, inside what `main` catches: Ctrl-C during a slow import is no traceback.
+    from edgefer.cli import bench, config, inspect, pull, run
+
     top = argparse.ArgumentParser(
         prog="edgefer",
         description=DESCRIPTION,
@@ -41,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"edgefer {__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="log what happens, to stderr")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=Command
+    )
     for command in (run, bench, inspect, config, pull):
         command.add(commands)
     return top
@@ -49,13 +63,15 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    args = parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO if args.verbose else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
     try:
+        args = parser().parse_args(argv)
+        # On a terminal, a line of log takes the place of the status line.
+        clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+        logging.basicConfig(
+            level=logging.INFO if args.verbose else logging.WARNING,
+            format=clear + "%(levelname)s %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
         code: int = args.call(args)
     except EdgeferError as exc:
         print(f"edgefer: error: {exc}", file=sys.stderr)

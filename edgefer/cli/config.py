@@ -20,7 +20,7 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     show = actions.add_parser("show", help="print every setting, its documentation and default")
     show.set_defaults(call=_show)
     check = actions.add_parser("check", help="read FILE and say whether it is right")
-    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("file", type=Path, metavar="FILE", help="a TOML file, as show prints it")
     check.set_defaults(call=_check)
 
 
@@ -31,5 +31,5 @@ def _show(_: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     load_config(args.file)
-    print(f"{args.file} is right")
+    print(f"{args.file}: every key is known, and every value has the right type and range")
     return 0

@@ -7,7 +7,11 @@ import dataclasses
 import json
 from typing import Any
 
+import numpy as np
+
+from edgefer.classifier import Classifier
 from edgefer.config import EngineConfig
+from edgefer.data import Box, Detected, Face, Frame
 from edgefer.engines import find_model, open_engine
 from edgefer.engines.onnx_file import OnnxFile, Tensor, read_onnx
 from edgefer.errors import EdgeferError
@@ -33,6 +37,9 @@ def call(args: argparse.Namespace) -> int:
     try:
         engine = open_engine(EngineConfig(model=str(path)))
         spec = engine.spec
+        # Answers that are no numbers, or no probabilities, show only when it runs.
+        grey = np.full((64, 64, 3), 128, np.uint8)
+        Classifier(engine).classify(Detected(Frame(grey, 0, 0.0), (Face(Box(0, 0, 64, 64), 1.0),)))
         engine.close()
     except EdgeferError as exc:
         fault = exc
@@ -46,7 +53,10 @@ def call(args: argparse.Namespace) -> int:
         print(json.dumps(record, indent=2))
     else:
         print(f"{path}\n{_file(facts)}")
-        print(_spec(spec) if spec else f"\nnot usable as a classifier: {fault}")
+        if spec:
+            print(_spec(spec))
+        if fault:
+            print(f"\nnot usable as a classifier: {fault}")
     return fault.exit_code if fault else 0
 
 
@@ -65,13 +75,18 @@ def _file(facts: OnnxFile) -> str:
 
 def _spec(spec: ModelSpec) -> str:
     pre = spec.preprocessing
-    how = "five landmarks" if pre.landmarks else "the face's box"
+    how = "five landmarks, or by the box where a detector has none" if pre.landmarks else "the box"
     return "\n" + _lines(
         ("name", spec.name),
         ("labels", ", ".join(spec.labels)),
         ("input", f"{pre.width}x{pre.height}x{pre.channels} {pre.colour}, cut by {how}"),
         ("output", spec.output),
-        ("parameters", "unknown" if spec.parameters is None else f"{spec.parameters:,}"),
+        (
+            "parameters",
+            "unknown"
+            if spec.parameters is None
+            else f"{spec.parameters:,} as trained (an export that folds BatchNorm stores fewer)",
+        ),
         ("MACs", "unknown" if spec.macs is None else f"{spec.macs / 1e6:,.1f} M a face"),
         ("accuracy", spec.accuracy or "unknown"),
     )

@@ -57,7 +57,7 @@ def _parsing(spec: dataclasses.Field[Any]) -> dict[str, Any]:
     if isinstance(spec.default, bool):
         return {"action": "store_const", "const": True}
     choices = spec.metadata["choices"]
-    metavar = "NAME" if isinstance(spec.default, str) else "N"
+    metavar = {str: "NAME", int: "N", float: "X"}[type(spec.default)]
     if choices:
         metavar = "{" + ",".join(choices) + "}"
     return {"type": type(spec.default), "metavar": metavar}

@@ -17,9 +17,13 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
         description="Fetch a model from its public address, or take it from a file, check its "
         "SHA-256 and put it into the model folder. Nothing else in edgefer downloads anything.",
     )
-    parser.add_argument("name", metavar="NAME", help=", ".join(sorted(MODELS)))
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="no download")
-    parser.add_argument("--url", metavar="URL", help="another address for the same file")
+    names = ", ".join(f"{name} ({model.origin})" for name, model in sorted(MODELS.items()))
+    parser.add_argument("name", metavar="NAME", help=names)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--from", dest="source", type=Path, metavar="FILE", help="take it from FILE: no download"
+    )
+    where.add_argument("--url", metavar="URL", help="download it from another address")
     parser.set_defaults(call=call)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import shutil
 import signal
 import sys
-import time
 from collections import Counter
 from contextlib import ExitStack, aclosing, closing, suppress
 from pathlib import Path
@@ -21,13 +21,17 @@ from edgefer.detectors import open_detector
 from edgefer.engines import open_engine
 from edgefer.errors import ConfigError
 from edgefer.pipeline import run
-from edgefer.protocols import Sink, Source
+from edgefer.protocols import Detector, Sink, Source
 from edgefer.sources import open_source
+from edgefer.sources.images import Images
 from edgefer.sources.limited import Limited
 from edgefer.sources.live import LiveSource
 from edgefer.sources.video import VideoFile
-from edgefer.tables import number, text_table
-from edgefer.timing import Tally
+from edgefer.tables import counted, number, text_table
+from edgefer.timing import Tally, clock
+
+CLEAR = "\r\x1b[K"
+"""Back to the line's beginning, and the line empty."""
 
 GRACE = 1.5
 """Seconds for an orderly end after Ctrl-C; with pipeline.STOP_TIMEOUT behind it, 3 s in all."""
@@ -50,8 +54,8 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
         "Ctrl-C ends it with a summary. No frame leaves memory unless --save is given.",
     )
     parser.add_argument(
-        "source.url",
-        nargs="?",
+        "sources",
+        nargs="*",
         metavar="SOURCE",
         help=Config().source.__dataclass_fields__["url"].metadata["doc"] + " (default demo://)",
     )
@@ -68,49 +72,80 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
 def call(args: argparse.Namespace) -> int:
     for name in ("max_frames", "duration"):
         value = getattr(args, name)
-        if value is not None and value <= 0:
+        if value is not None and not 0 < value < math.inf:
             raise ConfigError(f"--{name.replace('_', '-')} is {value}; it takes more than 0")
-    asyncio.run(_run(args, settings(args)))
-    return 0
-
-
-async def _run(args: argparse.Namespace, config: Config) -> None:
+    if len(args.sources) > 1:
+        raise ConfigError(
+            f"{len(args.sources)} sources are given, such as {args.sources[1]}; it takes one. "
+            "Quote a pattern ('pictures/*.jpg'), or give the folder"
+        )
+    setattr(args, "source.url", args.sources[0] if args.sources else None)
+    config = settings(args)
+    # Opened before the event loop starts: inside, Ctrl-C would wait for a slow camera.
     with ExitStack() as opened:
         detector = opened.enter_context(
             closing(open_detector(config.detector, config.engine.threads))
         )
         engine = opened.enter_context(closing(open_engine(config.engine)))
-        source = opened.enter_context(closing(open_source(config.source.url, config.source)))
-        sinks = _sinks(args, config, source)
-        status = Status(source, shown=not args.quiet)
-        if args.max_frames:
-            source = Limited(source, args.max_frames)
-        _end_on_signals(source)
-        if args.duration:
-            asyncio.get_running_loop().call_later(args.duration, source.close)
-        whole, seen = Tally(KEPT), Counter[str]()
-        began = time.perf_counter()
-        async with status:
-            readings = run(
-                source,
-                detector,
-                Classifier(engine),
-                sinks,
-                workers=config.pipeline.workers,
-                preview=args.save is not None,
-            )
-            async with aclosing(readings):
-                async for reading in readings:
-                    status.add(reading)
-                    whole.add(reading)
-                    seen.update(expression.label for expression in reading.expressions)
-    if not args.quiet:
-        print(_summary(config, whole, seen, time.perf_counter() - began), file=sys.stderr)
+        shown = not args.quiet and sys.stderr.isatty()
+        if shown:
+            print(f"opening {config.source.url} ...", end="", file=sys.stderr, flush=True)
+        try:
+            source = open_source(config.source.url, config.source)
+        finally:
+            if shown:
+                print(CLEAR, end="", file=sys.stderr, flush=True)
+        opened.enter_context(closing(source))
+        status = Status(source, shown=shown)
+        carry = _carry(args, config, source, detector, Classifier(engine), status)
+        try:
+            asyncio.run(carry)
+        finally:
+            if not args.quiet:
+                print(status.summary(config.source.url), file=sys.stderr)
+    return 0
+
+
+async def _carry(
+    args: argparse.Namespace,
+    config: Config,
+    source: Source,
+    detector: Detector,
+    classifier: Classifier,
+    status: Status,
+) -> None:
+    sinks = _sinks(args, config, source)
+    if args.max_frames:
+        source = Limited(source, args.max_frames)
+    _end_on_signals(source)
+    if args.duration:
+        asyncio.get_running_loop().call_later(args.duration, source.close)
+    readings = run(
+        source,
+        detector,
+        classifier,
+        sinks,
+        workers=config.pipeline.workers,
+        preview=args.save is not None,
+    )
+    async with status, aclosing(readings):
+        async for reading in readings:
+            status.add(reading)
 
 
 def _sinks(args: argparse.Namespace, config: Config, source: Source) -> list[Sink]:
+    """What was asked for; ConfigError where it would overwrite what is being read."""
+    read = {Path(config.source.url)}
+    if isinstance(source, Images):
+        read |= set(source.paths)
+    written = [Path(target) for target in (args.jsonl, args.save) if target not in (None, "-")]
+    for n, target in enumerate(written):
+        for other in (*read, *written[:n]):
+            if target.resolve() == other.resolve():
+                raise ConfigError(f"{target} would be overwritten: it is in use already. Give "
+                                  "another name")  # fmt: skip
     sinks: list[Sink] = []
-    if args.jsonl:
+    if args.jsonl is not None:
         from edgefer.sinks.jsonl import JsonLines
 
         sinks.append(JsonLines(args.jsonl))
@@ -140,20 +175,24 @@ def _end_on_signals(source: Source) -> None:
 
 
 class Status:
-    """One line on the terminal, rewritten; nothing where stderr is no terminal."""
+    """What a run shows: one line on the terminal, rewritten, and a summary at the end."""
 
     def __init__(self, source: Source, *, shown: bool) -> None:
         self._camera = source if isinstance(source, LiveSource) else None
         self._last: Reading | None = None
-        self._tally = Tally(RECENT)
-        self._shown = shown and sys.stderr.isatty()
+        self._recent, self._whole, self._seen = Tally(RECENT), Tally(KEPT), Counter[str]()
+        self._began = clock()
+        self._shown = shown
 
     def add(self, reading: Reading) -> None:
         """The next line tells of this one."""
-        self._tally.add(reading)
         self._last = reading
+        self._recent.add(reading)
+        self._whole.add(reading)
+        self._seen.update(expression.label for expression in reading.expressions)
 
     async def __aenter__(self) -> Status:
+        self._began = clock()
         self._task = asyncio.create_task(self._refresh(), name="status line")
         return self
 
@@ -161,53 +200,58 @@ class Status:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
-        self._write("")
+        if self._shown:
+            print(CLEAR, end="", file=sys.stderr, flush=True)
 
     async def _refresh(self) -> None:
         while self._shown:
-            self._write(self._line())
+            line = self.line(shutil.get_terminal_size().columns - 1)
+            print(CLEAR + line, end="", file=sys.stderr, flush=True)
             await asyncio.sleep(REFRESH)
 
-    def _write(self, line: str) -> None:
-        if self._shown:
-            columns = shutil.get_terminal_size().columns
-            print(f"\r\x1b[K{line[: columns - 1]}", end="", file=sys.stderr, flush=True)
-
-    def _line(self) -> str:
+    def line(self, columns: int) -> str:
+        """What to show now; what does not fit is cut and marked."""
         if self._camera is not None and self._camera.state != "live":
-            return f"{self._camera.state}: {self._camera.reason or self._camera.name}"
+            text = f"{self._camera.state}: {self._camera.reason or self._camera.name}"
+            return text if len(text) <= columns else text[: columns - 1] + "…"
         if self._last is None:
             return "starting"
-        rates = self._tally.rates()
-        faces = ", ".join(f"{e.label} {e.probability:.0%}" for e in self._last.expressions)
-        return (
-            f"total {rates.total:.0f}  class {rates.classification:.0f}  "
-            f"detect {rates.detection:.0f} FPS | drops {self._tally.dropped} | "
-            f"age {self._last.age * 1000:.0f} ms | {faces or 'no face'}"
+        rates = self._recent.rates()
+        text = (
+            f"total {number(rates.total, 0)}  class {number(rates.classification, 0)}  "
+            f"detect {number(rates.detection, 0)} FPS | drops {self._recent.dropped} | "
+            f"age {self._last.age * 1000:.0f} ms |"
         )
+        faces = [f" {e.label} {e.probability:.0%}" for e in self._last.expressions] or [" no face"]
+        while faces and len(text) + len(faces[0]) + len(" +99") <= columns:
+            text += faces.pop(0)
+        return text + (f" +{len(faces)}" if faces else "")
 
+    def summary(self, url: str) -> str:
+        """The counts, rates and latencies of the run so far."""
+        tally, wall = self._whole, (self._last.published if self._last else 0.0) - self._began
+        if self._last is None:
+            return f"no frame came from {url}"
+        rates, spread = tally.rates(wall), tally.percentiles()
 
-def _summary(config: Config, tally: Tally, seen: Counter[str], wall: float) -> str:
-    rates = tally.rates()
-    spread = tally.percentiles()
+        def row(name: str, fps: float | None, stage: str = "") -> list[str]:
+            values = [spread[stage][p] for p in ("p50", "p95", "p99")] if stage else [None] * 3
+            return [name, number(fps), *(number(v) for v in values)]
 
-    def row(name: str, fps: float, stage: str = "") -> list[str]:
-        values = [spread[stage][p] for p in ("p50", "p95", "p99")] if stage else [None] * 3
-        return [name, number(fps), *(number(v) for v in values)]
-
-    table = text_table(
-        ["", "FPS", "p50 ms", "p95 ms", "p99 ms"],
-        [
-            row("total (frame age)", rates.total, "age"),
-            row("detection", rates.detection, "detection"),
-            row("classification", rates.classification, "classification"),
-            row("serial-equivalent", rates.serial),
-        ],
-    )
-    counts = ", ".join(f"{label} {n}" for label, n in seen.most_common()) or "none"
-    return (
-        f"{tally.frames:,} frames with {tally.faces:,} faces from {config.source.url} "
-        f"in {wall:.1f} s, {tally.dropped:,} dropped\n\n{table}\n\n"
-        f"overlap {number(rates.overlap, 2)} (total / serial-equivalent)\n"
-        f"expressions: {counts}"
-    )
+        table = text_table(
+            ["", "FPS", "p50 ms", "p95 ms", "p99 ms"],
+            [
+                row("total", rates.total),
+                row("detection", rates.detection, "detection"),
+                row("classification", rates.classification, "classification"),
+                row("serial-equivalent", rates.serial),
+                row("frame age", None, "age"),
+            ],
+        )
+        labels = ", ".join(f"{label} {n}" for label, n in self._seen.most_common()) or "none"
+        return (
+            f"{counted(tally.frames, 'frame')} with {counted(tally.faces, 'face')} from {url} "
+            f"in {wall:.1f} s, {tally.dropped:,} dropped\n\n{table}\n\n"
+            f"overlap {number(rates.overlap, 2)} (total / serial-equivalent)\n"
+            f"expressions: {labels}"
+        )

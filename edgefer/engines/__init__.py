@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 from edgefer.config import PACKAGED_MODELS, EngineConfig, model_folder
@@ -36,9 +37,10 @@ def find_model(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
-    looked = ", ".join(str(place) for place in places)
-    here = sorted(p.name for p in PACKAGED_MODELS.glob("*.onnx"))
+    here = sorted({p.name for f in (model_folder(), PACKAGED_MODELS) for p in f.glob("*.onnx")})
+    nearest = difflib.get_close_matches(name, here, n=1)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise ModelError(
-        f"there is no model {name!r} (looked at {looked}). Give a path, or one that comes with "
-        f"edgefer: {', '.join(here)}"
+        f"there is no model file {name!r}.{hint} Give a path, or one of {', '.join(here)} (in "
+        f"{model_folder()} and {PACKAGED_MODELS})"
     )

@@ -59,7 +59,7 @@ def read_onnx(path: Path) -> OnnxFile:
     except OSError as exc:
         raise ModelError(f"cannot read {path}: {exc.strerror or exc}") from exc
     except DecodeError as exc:
-        raise ModelError(f"{path} is not an ONNX file. Export the model again") from exc
+        raise ModelError(f"{path} is not an ONNX file, or is cut off") from exc
     graph = model.graph
     if not graph.node:
         raise ModelError(f"{path} holds no graph: it is empty or no ONNX file")

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from edgefer.config import SourceConfig
-from edgefer.errors import UnknownName
+from edgefer.errors import ConfigError, UnknownName
 from edgefer.protocols import Source
 
 SCHEMES = ("demo", "test", "file", "v4l2", "rtsp", "rtsps", "csi", "gst")
@@ -72,6 +72,11 @@ def without_password(text: str) -> str:
 
 def _open_path(text: str) -> Source:
     """A path is taken literally where it exists, so that a name may hold glob characters."""
+    if not text:
+        raise ConfigError("the source is empty; give a path or a URL such as demo://")
+    if text.isdecimal() or text.startswith("/dev/"):
+        device = f"/dev/video{text}" if text.isdecimal() else text
+        raise ConfigError(f"a camera is given as v4l2://{device}, not as {text}")
     path = Path(text).expanduser()
     pattern = not path.exists() and any(mark in text for mark in "*?[")
     if pattern or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:

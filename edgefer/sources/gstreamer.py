@@ -58,9 +58,8 @@ def pipeline(url: str, config: SourceConfig) -> str:
         )
         # nvvidconv copies out of the GPU's memory, but it writes BGRx, not BGR.
         convert = "nvvidconv ! video/x-raw,format=BGRx ! videoconvert"
-    # The queue holds one picture and drops older ones: the newest frame wins here, too.
-    newest = "queue leaky=downstream max-size-buffers=1"
-    return f"{camera} ! {newest} ! {convert} ! video/x-raw,format=BGR,{size}"
+    # No queue that drops: the shared memory behind the pipe lets the newest win, and counts.
+    return f"{camera} ! {convert} ! video/x-raw,format=BGR,{size}"
 
 
 def pictures(url: str, config: SourceConfig) -> Iterator[tuple[float, Image]]:

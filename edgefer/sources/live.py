@@ -286,4 +286,5 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "PYTHONSAFEPATH": "1",
         "OPENBLAS_NUM_THREADS": "1",
+        "OPENCV_LOG_LEVEL": "ERROR",  # its warnings would stand in front of the cause
     }

@@ -88,11 +88,34 @@ def test_a_model_that_breaks_while_measured_is_told_with_its_exit_code(
     assert not out.exists()
 
 
+def test_what_was_measured_before_an_error_is_not_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = tiny_onnx(tmp_path / "good.onnx")
+    broken = tiny_onnx(tmp_path / "nan.onnx", weight=math.nan)
+    engines = ["--engine", str(good), "--engine", str(broken)]
+    assert main(["bench", *engines, *QUICK]) == 6
+    assert "good" in capsys.readouterr().out
+
+
+def test_a_clip_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgefer.bench.clip.MOST_BYTES", 100_000)
+    with pytest.raises(ConfigError, match="--clip-frames"):
+        load_clip("test://?width=128&height=96", 5)
+
+
 @pytest.mark.parametrize(
-    "more", [["--frames", "0"], ["--warmup", "0"], ["--engine", "absent.onnx"], ["--clip", "x.mp4"]]
+    "more",
+    [
+        ["--frames", "0"],
+        ["--warmup", "0"],
+        ["--engine", "absent.onnx"],
+        ["--clip", "x.mp4"],
+        ["--json", "/absent/r.json"],
+    ],
 )
 def test_bad_arguments_are_refused(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", *QUICK, *more]) in (2, 4, 5)
+    assert main(["bench", *QUICK, *more]) in (2, 4, 5, 7)
     assert capsys.readouterr().err.splitlines()[-1].startswith("edgefer: error: ")
 
 

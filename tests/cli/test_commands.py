@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -10,7 +11,7 @@ import pytest
 from edgefer.cli import main, parser
 from edgefer.config import Config, load_config
 from tests.conftest import REPOSITORY
-from tests.models import tiny_onnx
+from tests.models import SPEC, tiny_onnx
 
 
 def test_config_show_prints_a_file_that_config_check_takes(
@@ -51,6 +52,14 @@ def test_inspect_of_a_model_without_a_spec_says_what_is_missing(
     text = capsys.readouterr().out
     assert "opset 13" in text
     assert "m.onnx.toml" in text
+
+
+def test_inspect_finds_a_wrong_output_kind_by_running_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny_onnx(tmp_path / "m.onnx", dataclasses.replace(SPEC, output="probs"))
+    assert main(["inspect", str(path)]) == 6
+    assert "no probabilities" in capsys.readouterr().out
 
 
 def test_pull_from_a_file_checks_it(

@@ -95,4 +95,4 @@ def test_the_pipeline_is_logged_for_whoever_wants_to_try_it(
     with caplog.at_level("INFO", logger="edgefer.sources"):
         url = "gst:rtspsrc location=rtsp://me:pw@cam ! decodebin !"
         open_source(url, SourceConfig(wait=True)).close()
-    assert "rtspsrc location=rtsp://***@cam ! decodebin ! queue" in caplog.text
+    assert "rtspsrc location=rtsp://***@cam ! decodebin ! videoconvert" in caplog.text
