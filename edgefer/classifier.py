@@ -9,6 +9,8 @@ from edgefer.data import Detected, Expression
 from edgefer.errors import InferenceError
 from edgefer.preprocessing import tensor
 from edgefer.protocols import Engine
+from edgefer.spec import ModelSpec
+from edgefer.turns import short_work
 
 SLACK = 0.05
 """How far from 1 the probabilities of a quantised model may sum."""
@@ -32,12 +34,18 @@ class Classifier:
         if not detected.faces:
             return ()
         spec = self.engine.spec
-        batch = tensor(detected.frame.image_bgr, detected.faces, spec.preprocessing)
+        with short_work:
+            batch = tensor(detected.frame.image_bgr, detected.faces, spec.preprocessing)
         raw = self.engine.infer(batch)
+        with short_work:
+            return self._decode(raw, spec, detected.frame.sequence)
+
+    @staticmethod
+    def _decode(raw: NDArray[np.float32], spec: ModelSpec, sequence: int) -> tuple[Expression, ...]:
         if not np.isfinite(raw).all():
             raise InferenceError(
                 f"{spec.name} answered {raw[~np.isfinite(raw)][0]} for frame "
-                f"{detected.frame.sequence}: the model is broken or its precision overflows. "
+                f"{sequence}: the model is broken or its precision overflows. "
                 f"Export it again, or try it in FP32"
             )
         if spec.output == "probs" and (

@@ -7,7 +7,9 @@ where the model expects them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -46,14 +48,18 @@ def placement(face: Face, how: Preprocessing) -> Affine:
 def align(found: Landmarks, wanted: Sequence[Point]) -> Affine:
     """The rotation, scale and shift that bring `found` nearest to `wanted`, by least squares.
 
-    Source: Umeyama 1991, in the complex plane, where a similarity is z -> a z + b.
+    Source: Umeyama 1991, in the complex plane, where a similarity is z -> a z + b. Plain Python:
+    for five points NumPy's calls cost more than their arithmetic.
     """
-    z = np.array([complex(x, y) for x, y in found])
-    w = np.array([complex(x, y) for x, y in wanted])
-    dz, dw = z - z.mean(), w - w.mean()
-    spread = float((dz.conj() @ dz).real)
-    a = (dz.conj() @ dw) / spread if spread > 0 else 1 + 0j  # all five on one spot: no turn
-    b = w.mean() - a * z.mean()
+    z = [complex(x, y) for x, y in found]
+    w = [complex(x, y) for x, y in wanted]
+    middle_z, middle_w = sum(z) / len(z), sum(w) / len(w)
+    spread = sum(abs(p - middle_z) ** 2 for p in z)
+    a = 1 + 0j  # all on one spot: no turn
+    if spread > 0:
+        pairs = zip(z, w, strict=True)
+        a = sum((p - middle_z).conjugate() * (q - middle_w) for p, q in pairs) / spread
+    b = middle_w - a * middle_z
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
@@ -64,7 +70,7 @@ def warp(image_bgr: Image, affine: Affine, out: Image) -> None:
     would pick single pixels out of it.
     """
     height, width = out.shape[:2]
-    shrink = int(1 / max(float(np.hypot(affine[0, 0], affine[1, 0])), 1e-6))
+    shrink = int(1 / max(math.hypot(affine[0, 0], affine[1, 0]), 1e-6))
     if shrink >= 2:
         image_bgr, affine = _shrunk(image_bgr, affine, shrink, width, height)
     cv2.warpAffine(
@@ -81,38 +87,41 @@ def _shrunk(
     image: Image, affine: Affine, factor: int, width: int, height: int
 ) -> tuple[Image, Affine]:
     """The part of the frame that the tensor shows, `factor` times smaller, and its map."""
-    linear = affine[:, :2]
-    corners = np.array([[0, 0, width, width], [0, height, 0, height]], dtype=np.float64)
-    seen = np.linalg.solve(linear, corners - affine[:, 2:])  # (2, 4) in the frame
+    (a, b, tx), (c, d, ty) = affine.tolist()
+    area = a * d - b * c
+    corners = [(u - tx, v - ty) for u in (0, width) for v in (0, height)]
+    xs = [(d * u - b * v) / area for u, v in corners]  # where the tensor's corners lie
+    ys = [(a * v - c * u) / area for u, v in corners]
     frame_height, frame_width = image.shape[:2]
-    x1, y1 = np.clip(np.floor(seen.min(axis=1)).astype(int) - factor, 0, None).tolist()
-    x2, y2 = (np.ceil(seen.max(axis=1)).astype(int) + factor).tolist()
-    x1, y1 = min(x1, frame_width - 1), min(y1, frame_height - 1)
-    part = image[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)]
-    size = (max(1, part.shape[1] // factor), max(1, part.shape[0] // factor))
-    # The real factors, since sides are not whole multiples.
-    fx, fy = part.shape[1] / size[0], part.shape[0] / size[1]
-    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    moved = affine.copy()
-    moved[:, 2] += linear @ (x1 + (fx - 1) / 2, y1 + (fy - 1) / 2)
-    moved[:, 0] *= fx
-    moved[:, 1] *= fy
-    return np.asarray(small, np.uint8), moved
+    x1 = min(max(math.floor(min(xs)) - factor, 0), frame_width - 1)
+    y1 = min(max(math.floor(min(ys)) - factor, 0), frame_height - 1)
+    # Whole multiples of the factor: averaging over anything else takes ten times as long.
+    columns = max(1, (min(math.ceil(max(xs)) + factor, frame_width) - x1) // factor)
+    rows = max(1, (min(math.ceil(max(ys)) + factor, frame_height) - y1) // factor)
+    part = image[y1 : y1 + rows * factor, x1 : x1 + columns * factor]
+    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+    fx, fy = part.shape[1] / columns, part.shape[0] / rows  # less than `factor` at an edge only
+    left, top = x1 + (fx - 1) / 2, y1 + (fy - 1) / 2
+    moved = [[a * fx, b * fy, a * left + b * top + tx], [c * fx, d * fy, c * left + d * top + ty]]
+    return np.asarray(small, np.uint8), np.array(moved)
 
 
 def normalise(crops: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float32]:
     """(N, h, w, 3) uint8 blue-green-red -> (N, channels, h, w): `(x / 255 - mean) / std`."""
-    scale = np.array([1 / (255 * s) for s in how.std], np.float32)
-    shift = np.array([-m / s for m, s in zip(how.mean, how.std, strict=True)], np.float32)
     n, height, width, _ = crops.shape
     out = np.empty((n, how.channels, height, width), np.float32)
+    flat = crops.reshape(n * height, width, 3)
     if how.colour == "grey":
-        flat = cv2.cvtColor(crops.reshape(n * height, width, 3), cv2.COLOR_BGR2GRAY)
-        planes = [flat.reshape(n, height, width)] * how.channels
+        planes = [cv2.cvtColor(flat, cv2.COLOR_BGR2GRAY)] * how.channels
     else:
         order = (2, 1, 0) if how.colour == "rgb" else (0, 1, 2)
-        planes = [crops[..., channel] for channel in order]
-    for channel, plane in enumerate(planes):
-        np.multiply(plane, scale[channel], out=out[:, channel])
-    out += shift[:, None, None]
+        planes = [flat[..., channel] for channel in order]
+    for channel, (plane, mean, std) in enumerate(zip(planes, how.mean, how.std, strict=True)):
+        out[:, channel] = _table(mean, std)[plane].reshape(n, height, width)
     return out
+
+
+@lru_cache(maxsize=32)
+def _table(mean: float, std: float) -> NDArray[np.float32]:
+    """What each of the 256 values of a pixel becomes."""
+    return ((np.arange(256) / 255 - mean) / std).astype(np.float32)

@@ -22,6 +22,7 @@ from edgefer.data import Box, Face, Image
 from edgefer.detectors.shrink import Shrink
 from edgefer.engines.session import on_cpu, open_session, run
 from edgefer.errors import ConfigError, InferenceError, ModelError
+from edgefer.turns import short_work
 
 if TYPE_CHECKING:
     from edgefer.engines.session import InferenceSession
@@ -65,15 +66,21 @@ class YuNet:
         session = self._session
         if session is None:
             raise InferenceError(f"{self.name} is closed; open another")
-        small = self._shrink(image_bgr)
-        tensor = self._canvas.fill(small)
+        with short_work:
+            small = self._shrink(image_bgr)
+            tensor = self._canvas.fill(small)
         outputs = run(session, OUTPUTS, {self._input: tensor})
-        height, width = tensor.shape[2:]
-        scores, points = decode(outputs, height, width, self._config.min_score)
+        scale = (image_bgr.shape[1] / small.shape[1], image_bgr.shape[0] / small.shape[0])
+        with short_work:
+            return self._faces(outputs, tensor.shape[2:], scale)
+
+    def _faces(
+        self, outputs: Sequence[Array], size: tuple[int, int], scale: tuple[float, float]
+    ) -> tuple[Face, ...]:
+        scores, points = decode(outputs, *size, self._config.min_score)
         if not len(scores):
             return ()
         kept = _suppress(scores, points)
-        scale = (image_bgr.shape[1] / small.shape[1], image_bgr.shape[0] / small.shape[0])
         faces = []
         for score, face in zip(scores[kept].tolist(), (points[kept] * scale).tolist(), strict=True):
             (x1, y1), (x2, y2), *landmarks = face
@@ -153,12 +160,18 @@ def _grid(height: int, width: int) -> tuple[Array, Array]:
     )
 
 
-def _suppress(scores: Array, points: Array) -> NDArray[np.intp]:
-    """Which detections stay, the most certain first."""
-    boxes = points[:, :2].reshape(-1, 4).copy()
-    boxes[:, 2:] -= boxes[:, :2]
-    kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), 0.0, NMS_IOU)
-    return np.asarray(kept, np.intp)
+def _suppress(scores: Array, points: Array) -> list[int]:
+    """Which detections stay, the most certain first.
+
+    Plain Python: a face gives a handful of cells, and a call into OpenCV would let go of the
+    interpreter's lock, which costs more than the comparisons where another worker waits for it.
+    """
+    boxes = [Box(*box) for box in points[:, :2].reshape(-1, 4).tolist()]
+    kept: list[int] = []
+    for candidate in np.argsort(-scores, kind="stable").tolist():
+        if all(boxes[candidate].iou(boxes[better]) <= NMS_IOU for better in kept):
+            kept.append(candidate)
+    return kept
 
 
 def _described(session: InferenceSession, path: Path) -> tuple[str, tuple[int, int] | None]:
