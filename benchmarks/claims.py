@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgefer.bench.provenance import environment
+from edgefer.bench.provenance import command_line, environment
 from edgefer.files import replacing
 from edgefer.timing import percentile
 
@@ -57,7 +56,7 @@ def report(benchmark: str, *claims: Claim) -> None:
     record = {
         "schema": "edgefer.claims/1",
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "argv": sys.argv,
+        "argv": command_line(),
         "environment": environment(),
         "claims": [
             {**dataclasses.asdict(claim), "median": claim.median, "met": claim.met}

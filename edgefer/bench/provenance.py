@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def environment() -> dict[str, object]:
         "versions": {name: _version(name) for name in PACKAGES},
         "git": git_state(Path(__file__).parent),
     }
+
+
+def command_line() -> tuple[str, ...]:
+    """How this process was started, without the folders of the interpreter and the program."""
+    return tuple(Path(word).name if n < 2 else word for n, word in enumerate(sys.orig_argv))
 
 
 def _device() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edgefer.bench.measure import Job, Measurement, measure
-from edgefer.bench.provenance import environment
+from edgefer.bench.provenance import command_line, environment
 from edgefer.bench.report import Report
 from edgefer.cli.options import add_settings, settings
 from edgefer.engines import open_engine
@@ -83,7 +83,7 @@ def _tell(args: argparse.Namespace, measurements: list[Measurement]) -> None:
     clip = {"url": args.clip, "frames": args.clip_frames, "sha256": measurements[0].clip_sha256}
     report = Report(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        argv=tuple(sys.argv),
+        argv=command_line(),
         environment=environment(),
         clip=clip,
         engines=tuple(measurements),
