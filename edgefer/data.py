@@ -43,15 +43,12 @@ class Box:
 
     def iou(self, other: Box) -> float:
         """Intersection over union, 0 to 1."""
-        shared = Box(
-            max(self.x1, other.x1),
-            max(self.y1, other.y1),
-            min(self.x2, other.x2),
-            min(self.y2, other.y2),
-        )
-        if shared.width <= 0 or shared.height <= 0:
+        width = min(self.x2, other.x2) - max(self.x1, other.x1)
+        height = min(self.y2, other.y2) - max(self.y1, other.y1)
+        if width <= 0 or height <= 0:
             return 0.0
-        return shared.area / (self.area + other.area - shared.area)
+        shared = width * height
+        return shared / (self.area + other.area - shared)
 
 
 @dataclass(frozen=True, slots=True)
