@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from edgefer.data import Frame, Image
 from edgefer.errors import SourceError
@@ -44,14 +45,27 @@ def find(path: Path) -> tuple[Path, ...]:
 def read_image(path: Path) -> Image:
     """(H, W, 3) uint8 BGR, turned as its EXIF says. Raises SourceError naming the file."""
     try:
-        empty = path.stat().st_size == 0
+        data = path.read_bytes()
     except OSError as exc:
         raise SourceError(f"cannot read {path}: {exc.strerror}") from exc
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = None
+    if not data:
+        why = "it is empty (0 bytes)"
+    elif _cut_off(data):
+        why = "it is cut off: a JPEG without its end"
+    else:
+        why = "it is damaged, or no image OpenCV knows"
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        why = "it is empty (0 bytes)" if empty else "it is damaged, or no image OpenCV knows"
         raise SourceError(f"{path} cannot be read as an image: {why}; replace it or leave it out")
     return image  # type: ignore[return-value]  # IMREAD_COLOR is always uint8
+
+
+def _cut_off(data: bytes) -> bool:
+    """True of a JPEG without an end marker behind its first scan: OpenCV would read what is
+    missing as grey. One that holds a preview picture may pass: the preview's end counts."""
+    scan = data.find(b"\xff\xda")
+    return data.startswith(b"\xff\xd8") and scan >= 0 and data.find(b"\xff\xd9", scan) < 0
 
 
 class Images:

@@ -85,3 +85,32 @@ def test_a_closed_source_gives_nothing(tmp_path: Path) -> None:
     source.close()
     source.close()
     assert source.read() is None
+
+
+def test_a_jpeg_that_is_cut_off_is_refused_not_half_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    whole = tmp_path / "whole.jpg"
+    assert cv2.imwrite(str(whole), rng.integers(0, 255, (200, 300, 3), np.uint8))
+    data = whole.read_bytes()
+    cut, padded = tmp_path / "cut.jpg", tmp_path / "padded.jpg"
+    cut.write_bytes(data[: len(data) // 2])
+    padded.write_bytes(data + bytes(500))
+    with pytest.raises(SourceError, match="cut off"):
+        Images([cut]).read()
+    for path in (whole, padded):
+        assert Images([path]).read() is not None
+
+
+def test_a_picture_is_turned_as_its_exif_says(tmp_path: Path) -> None:
+    upright = tmp_path / "upright.jpg"
+    assert cv2.imwrite(str(upright), np.full((40, 60, 3), 90, np.uint8))
+    data = upright.read_bytes()
+    # One EXIF entry: tag 0x0112, orientation, is 6: turned by a quarter.
+    entry = b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00"
+    exif = b"Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01" + entry + bytes(4)
+    block = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    turned = tmp_path / "turned.jpg"
+    turned.write_bytes(data[:2] + block + data[2:])
+    frame = Images([turned]).read()
+    assert frame is not None
+    assert frame.image_bgr.shape == (60, 40, 3)
