@@ -10,18 +10,13 @@ import dataclasses
 import json
 import math
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgefer.errors import ConfigError, UnknownName
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from edgefer.files import read_toml
 
 PACKAGED_MODELS = Path(__file__).parent / "models"
 """Models that come with edgefer: the fallback for a name that the model folder lacks."""
@@ -150,16 +145,9 @@ class Config:
 
 def load_config(path: Path) -> Config:
     """Read and check a file; raises ConfigError, or UnknownName with the nearest known key."""
+    tables = read_toml(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigError(f"{path} is not text: {exc}") from exc
-    try:
-        return from_mapping(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{path} is not TOML: {exc}") from exc
+        return from_mapping(tables)
     except UnknownName as exc:
         exc.args = (f"{path}: {exc}",)
         raise

@@ -96,8 +96,9 @@ def call(args: argparse.Namespace) -> int:
             if shown:
                 print(CLEAR, end="", file=sys.stderr, flush=True)
         opened.enter_context(closing(source))
+        sinks = _sinks(args, config, source)
         status = Status(source, shown=shown)
-        carry = _carry(args, config, source, detector, Classifier(engine), status)
+        carry = _carry(args, config, source, detector, Classifier(engine), sinks, status)
         try:
             asyncio.run(carry)
         finally:
@@ -112,9 +113,9 @@ async def _carry(
     source: Source,
     detector: Detector,
     classifier: Classifier,
+    sinks: list[Sink],
     status: Status,
 ) -> None:
-    sinks = _sinks(args, config, source)
     if args.max_frames:
         source = Limited(source, args.max_frames)
     _end_on_signals(source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.engines.session import on_cpu, open_session, run
-from edgefer.errors import InferenceError, SpecError, UnknownName
+from edgefer.errors import ConfigError, InferenceError, SpecError, UnknownName
+from edgefer.files import read_toml
 from edgefer.spec import METADATA_KEY, ModelSpec
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 class OrtEngine:
@@ -61,11 +56,13 @@ def read_spec(path: Path, metadata: dict[str, str]) -> ModelSpec:
     sidecar = path.with_name(path.name + ".toml")
     if sidecar.is_file():
         try:
-            return ModelSpec.from_mapping(tomllib.loads(sidecar.read_text(encoding="utf-8")))
+            fields = read_toml(sidecar)
+        except ConfigError as exc:
+            raise SpecError(str(exc)) from exc
+        try:
+            return ModelSpec.from_mapping(fields)
         except (SpecError, UnknownName) as exc:
             raise SpecError(f"{sidecar}: {exc}") from exc
-        except (OSError, ValueError) as exc:
-            raise SpecError(f"{sidecar} cannot be read as TOML: {exc}") from exc
     if METADATA_KEY in metadata:
         return ModelSpec.from_json(metadata[METADATA_KEY])
     raise SpecError(

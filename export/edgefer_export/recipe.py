@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +10,10 @@ from typing import Any
 
 from edgefer.config import build_section, setting
 from edgefer.errors import ConfigError, SpecError, UnknownName
+from edgefer.files import read_toml
 from edgefer.spec import Point, Preprocessing
 from edgefer_export.augment import Augmentation
 from edgefer_export.zoo import NETWORKS
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -121,15 +116,9 @@ class Recipe(Schedule):
 def load_recipe(name: str) -> Recipe:
     """A recipe by its name in `recipes/` or by path; raises ConfigError."""
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = sorted(p.stem for p in RECIPES.glob("*.toml"))
-        raise UnknownName("recipe", name, known) from None
-    except OSError as exc:
-        raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
-    except ValueError as exc:
-        raise ConfigError(f"{path} is not TOML: {exc}") from exc
+    if not path.exists():
+        raise UnknownName("recipe", name, sorted(p.stem for p in RECIPES.glob("*.toml")))
+    table = read_toml(path)
     try:
         return recipe_from(path.stem, table)
     except UnknownName as exc:

@@ -271,7 +271,8 @@ def test_bad_input_has_one_clear_line_and_its_exit_code(
     case: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, more, code = BROKEN[case]
-    assert main(["run", source, "--max-frames", "3", "--quiet", *more]) == code
+    quiet = ["--quiet"] if case == "full disk" else []  # that one gets as far as a summary
+    assert main(["run", source, "--max-frames", "3", *quiet, *more]) == code
     err = capsys.readouterr().err
     assert err.startswith("edgefer: error: ")
     assert "Traceback" not in err
