@@ -1,0 +1,31 @@
+"""`edgefer-export card`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from edgefer.files import replacing
+from edgefer_export.cli.options import Commands, add_data, command, split_of
+
+
+def add(commands: Commands) -> None:
+    p = command(
+        commands, "card", call, "Write the model card of an exported run; evaluates it anew."
+    )
+    p.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
+    p.add_argument("model", type=Path, metavar="FILE.onnx", help="the model exported from it")
+    add_data(p)
+    p.add_argument("-o", "--output", required=True, type=Path, metavar="CARD.md")
+
+
+def call(args: argparse.Namespace) -> None:
+    from edgefer_export.card import card as write
+    from edgefer_export.runs import read_run
+
+    run = read_run(args.folder)
+    training, public = (split_of(args.data, name) for name in ("train", "public"))
+    text = write(run, args.model, training.faces(), public)
+    with replacing(args.output) as file:
+        file.write(text.encode())
+    print(args.output)
