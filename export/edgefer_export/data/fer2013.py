@@ -7,18 +7,16 @@ pictures, and the `fer2013.csv` of the 2013 challenge, which holds pixels and la
 from __future__ import annotations
 
 import csv
-import hashlib
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgefer.errors import ConfigError
 from edgefer.spec import EXPRESSIONS
+from edgefer_export.data.split import SIDE, Split
 
 FERPLUS_TO_OURS = (6, 3, 5, 4, 0, 1, 2)
 """Where FER+'s first seven vote columns (neutral, happiness, surprise, sadness, anger,
@@ -30,60 +28,6 @@ CSV_USAGES = {"Training": "train", "PublicTest": "public", "PrivateTest": "priva
 
 NPZ_KEYS = ("images", "labels", "usage", "ferplus_votes", "leak", "flat")
 CSV_COLUMNS = ("emotion", "pixels", "usage")
-
-SIDE = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Rows of one split; every array has N rows, and is None where the file does not say."""
-
-    name: str
-    images: NDArray[np.uint8]  # (N, 48, 48) grey
-    labels: NDArray[np.int64]  # (N,) FER2013's own, in the order of EXPRESSIONS
-    votes: NDArray[np.float32] | None = None  # (N, 7) FER+ votes, in the order of EXPRESSIONS
-    ballots: NDArray[np.int64] | None = None  # (N,) all FER+ votes, those for none of the seven too
-    leak: NDArray[np.bool_] | None = None  # (N,) a copy of it stands in the training split
-    flat: NDArray[np.bool_] | None = None  # (N,) nearly one grey: there is no face in it
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def where(self, keep: NDArray[Any]) -> Split:
-        """The rows that a mask or an index array picks."""
-        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
-        return replace(self, **{k: v[keep] for k, v in columns.items() if v is not None})
-
-    def faces(self) -> Split:
-        """Without the rows known to be flat."""
-        return self if self.flat is None else self.where(~self.flat)
-
-    def counts(self) -> tuple[int, ...]:
-        """Rows of each expression by the standard label."""
-        return tuple(np.bincount(self.labels, minlength=len(EXPRESSIONS)).tolist())
-
-    def digest(self) -> str:
-        """Twelve hex digits that name exactly these images and labels."""
-        sha = hashlib.sha256(np.ascontiguousarray(self.images).tobytes())
-        sha.update(np.ascontiguousarray(self.labels).tobytes())
-        return sha.hexdigest()[:12]
-
-
-def leaders(votes: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """(N, 7) votes -> the expression with the most, (N,), and whether it is the only one, (N,)."""
-    ordered = np.sort(votes, axis=1)
-    return votes.argmax(axis=1), ordered[:, -1] > ordered[:, -2]
-
-
-def soft_targets(split: Split, votes_weight: float) -> NDArray[np.float32]:
-    """(N, 7) distributions: the standard label, mixed with the FER+ votes where there are any."""
-    hard = np.eye(len(EXPRESSIONS), dtype=np.float32)[split.labels]
-    if split.votes is None:
-        return hard
-    total = split.votes.sum(axis=1, keepdims=True)
-    soft = np.divide(split.votes, total, out=hard.copy(), where=total > 0)
-    mixed: NDArray[np.float32] = (1 - votes_weight) * hard + votes_weight * soft
-    return mixed
 
 
 def load_splits(path: Path) -> dict[str, Split]:
