@@ -55,12 +55,12 @@ class Classifier:
                 f"{spec.name} answered {raw[0].round(2).tolist()}: these are no probabilities, as "
                 "its description says. Set output = 'logits' there"
             )
-        probs = softmax(raw) if spec.output == "logits" else raw
+        probs = softmax(raw, spec.temperature) if spec.output == "logits" else raw
         return tuple(Expression(spec.labels, tuple(row)) for row in probs.tolist())
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(N, K) -> (N, K), each row summing to 1, without overflow."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:
+    """(N, K) -> (N, K), each row summing to 1, without overflow; `temperature` divides first."""
+    powers = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
     probs: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
     return probs

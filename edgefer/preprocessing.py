@@ -3,6 +3,10 @@
 Everything is one affine map from frame to tensor, in pixel coordinates whose whole numbers
 are pixel centres: a square around the box, or the similarity that brings five landmarks to
 where the model expects them.
+
+The steps that papers name, and what asks for them in a model's `Preprocessing`:
+resize `width`, `height`; five-point alignment `landmarks`; grey `colour`; histogram
+equalisation, CLAHE and Canny edges `planes`; scaling to (-1, 1) `mean` 0.5 and `std` 0.5.
 """
 
 from __future__ import annotations
@@ -16,7 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.data import Face, Image, Landmarks
-from edgefer.spec import Point, Preprocessing
+from edgefer.spec import Plane, Point, Preprocessing
+
+CLAHE_CLIP, CLAHE_TILES = 2.0, (8, 8)
+"""Contrast-limited equalisation: 8 x 8 tiles whatever the picture's size, so 6 x 6 px each at
+48 px, 8 x 8 at 64. The clip, in multiples of a flat histogram, is a whole number of pixels a
+grey level and at least 1: up to 120 px it is 1."""
+CANNY = (100, 200)
+"""Lower and upper threshold of the gradient, L1 norm, 3 x 3 Sobel: those of OpenCV's tutorial."""
+
+GreyImage = NDArray[np.uint8]
+"""(h, w) uint8."""
 
 Affine = NDArray[np.float64]
 """(2, 3): tensor pixel = affine @ (x, y, 1) of the frame."""
@@ -110,15 +124,58 @@ def normalise(crops: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float3
     """(N, h, w, 3) uint8 blue-green-red -> (N, channels, h, w): `(x / 255 - mean) / std`."""
     n, height, width, _ = crops.shape
     out = np.empty((n, how.channels, height, width), np.float32)
-    flat = crops.reshape(n * height, width, 3)
-    if how.colour == "grey":
-        planes = [cv2.cvtColor(flat, cv2.COLOR_BGR2GRAY)] * how.channels
-    else:
-        order = (2, 1, 0) if how.colour == "rgb" else (0, 1, 2)
-        planes = [flat[..., channel] for channel in order]
-    for channel, (plane, mean, std) in enumerate(zip(planes, how.mean, how.std, strict=True)):
-        out[:, channel] = _table(mean, std)[plane].reshape(n, height, width)
+    before: tuple[GreyImage, float, float] | None = None
+    for channel, (plane, mean, std) in enumerate(
+        zip(_channels(crops, how), how.mean, how.std, strict=True)
+    ):
+        if before is not None and before[0] is plane and before[1:] == (mean, std):
+            out[:, channel] = out[:, channel - 1]  # grey once more: half the cost of a look-up
+        else:
+            # cv2.LUT: three times as fast as indexing the table with the pixels.
+            out[:, channel] = cv2.LUT(plane, _table(mean, std)).reshape(n, height, width)
+        before = plane, mean, std
     return out
+
+
+def _channels(crops: NDArray[np.uint8], how: Preprocessing) -> Sequence[GreyImage]:
+    """(N, h, w, 3) -> one (N * h, w) for each channel of the tensor."""
+    n, height, width, _ = crops.shape
+    flat = crops.reshape(n * height, width, 3)
+    if how.colour != "grey":
+        bgr = cv2.split(flat)
+        return bgr[::-1] if how.colour == "rgb" else bgr  # type: ignore[return-value]
+    grey = np.asarray(cv2.cvtColor(flat, cv2.COLOR_BGR2GRAY), np.uint8)
+    if how.planes is None:
+        return [grey] * how.channels
+    each = [planes(face, how.planes) for face in grey.reshape(n, height, width)]
+    return [np.concatenate(same) for same in zip(*each, strict=True)]
+
+
+def planes(grey: GreyImage, how: Sequence[Plane]) -> tuple[GreyImage, ...]:
+    """(h, w) uint8 -> one (h, w) uint8 for each name, in order.
+
+    `grey` is the picture itself; `equalised` its histogram made flat; `clahe` the same within
+    tiles, the contrast limited; `edges` Canny's, 0 or 255, of the plane before it, of the
+    picture where it comes first.
+    """
+    made: list[GreyImage] = []
+    for name in how:
+        made.append(_plane(grey, name, made[-1] if made else grey))
+    return tuple(made)
+
+
+def _plane(grey: GreyImage, name: Plane, before: GreyImage) -> GreyImage:
+    match name:
+        case "grey":
+            return grey
+        case "equalised":
+            made = cv2.equalizeHist(grey)
+        case "clahe":
+            # One for each call: it keeps buffers, and threads would write into the same ones.
+            made = cv2.createCLAHE(CLAHE_CLIP, CLAHE_TILES).apply(grey)
+        case "edges":
+            made = cv2.Canny(before, *CANNY)
+    return np.asarray(made, np.uint8)
 
 
 @lru_cache(maxsize=32)

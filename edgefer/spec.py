@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -15,7 +16,10 @@ from typing import Any, Literal, get_args
 from edgefer.errors import SpecError, UnknownName
 
 Colour = Literal["grey", "rgb", "bgr"]
+Plane = Literal["grey", "equalised", "clahe", "edges"]
+"""What one channel of a grey tensor may hold; see `edgefer.preprocessing.planes`."""
 OutputKind = Literal["logits", "probs"]
+Precision = Literal["fp32", "fp16", "int8"]
 Point = tuple[float, float]
 
 METADATA_KEY = "edgefer.spec"
@@ -43,15 +47,20 @@ class Preprocessing:
     landmarks: tuple[Point, ...] | None = None
     """Where right eye, left eye, nose, right and left mouth corner belong, in pixels of the
     tensor. The face is turned and scaled to fit; without landmarks the box is cropped."""
+    planes: tuple[Plane, ...] | None = None
+    """What each channel holds where the colour is grey; None is grey in each."""
 
     def __post_init__(self) -> None:
         if not (1 <= self.width <= 1024 and 1 <= self.height <= 1024):
             raise SpecError(f"input size is {self.width}x{self.height}; 1 to 1024 px are possible")
         if self.colour not in get_args(Colour):
             raise UnknownName("colour", self.colour, get_args(Colour))
-        if self.channels != 3 and not (self.channels == 1 and self.colour == "grey"):
+        if self.planes is not None:
+            self._check_planes(self.planes)
+        elif self.channels != 3 and not (self.channels == 1 and self.colour == "grey"):
             raise SpecError(
-                f"{self.channels} channels of {self.colour}: 3, or 1 where the colour is grey"
+                f"{self.channels} channels of {self.colour}: 3, or 1 where the colour is grey, or "
+                "as many as there are planes"
             )
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise SpecError(
@@ -64,6 +73,17 @@ class Preprocessing:
             raise SpecError(f"margin is {self.margin}; -0.5 to 2 is possible")
         if self.landmarks is not None and len(self.landmarks) != 5:
             raise SpecError(f"{len(self.landmarks)} landmarks; alignment takes 5")
+
+    def _check_planes(self, planes: tuple[Plane, ...]) -> None:
+        for plane in planes:
+            if plane not in get_args(Plane):
+                raise UnknownName("plane", plane, get_args(Plane))
+        if self.colour != "grey":
+            raise SpecError(f"planes {planes} of {self.colour}: they are made of grey only")
+        if len(planes) != self.channels or not 1 <= len(planes) <= 4:
+            raise SpecError(
+                f"{len(planes)} planes for {self.channels} channels; give one per channel, 1 to 4"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +100,30 @@ class ModelSpec:
     """Multiply-accumulates of one face."""
     accuracy: str = ""
     """A figure with its data and label set, in words; empty where none is known."""
+    temperature: float = 1.0
+    """Logits are divided by it before softmax, so that probabilities match how often they are
+    right (Guo et al. 2017, "On Calibration of Modern Neural Networks"); 1 changes nothing."""
+    precision: Precision | None = None
+    """Of its arithmetic as exported; None where nobody said. Its input is float32 always."""
+    recipe: str = ""
+    """Name and sha of the recipe it was trained by; empty where unknown."""
+    network: str = ""
+    """Its name in the zoo; empty where unknown."""
 
     def __post_init__(self) -> None:
         if self.output not in get_args(OutputKind):
             raise UnknownName("output kind", self.output, get_args(OutputKind))
         if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise SpecError(f"labels are {self.labels}; two or more different names are needed")
+        if self.precision is not None and self.precision not in get_args(Precision):
+            raise UnknownName("precision", self.precision, get_args(Precision))
+        if not 0 < self.temperature < math.inf:
+            raise SpecError(f"temperature is {self.temperature}; a number above 0 is needed")
+        if self.output == "probs" and self.temperature != 1:
+            raise SpecError(
+                f"temperature is {self.temperature}, but the output is 'probs': it divides logits. "
+                "Leave it at 1"
+            )
 
     def to_json(self) -> str:
         """The text that `from_json` reads back to an equal spec."""
@@ -93,12 +131,21 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, text: str) -> ModelSpec:
-        """Raises SpecError where the text is not a spec."""
+        """Raises SpecError where the text is not a spec.
+
+        A field this version does not know is refused, as it may change what goes into the model
+        or what its answer means. A field the text does not have stands at its default.
+        """
         try:
             fields = json.loads(text)
         except ValueError as exc:
             raise SpecError(f"the model's metadata {METADATA_KEY!r} is not JSON: {exc}") from exc
-        return cls.from_mapping(fields)
+        try:
+            return cls.from_mapping(fields)
+        except UnknownName as exc:
+            raise SpecError(
+                f"the model's description has an {exc}. A newer edgefer wrote it: update this one"
+            ) from exc
 
     @classmethod
     def from_mapping(cls, fields: Mapping[str, Any]) -> ModelSpec:
@@ -116,6 +163,8 @@ class ModelSpec:
                     pre[key] = tuple(float(v) for v in pre[key])
             if pre.get("landmarks") is not None:
                 pre["landmarks"] = tuple((float(x), float(y)) for x, y in pre["landmarks"])
+            if pre.get("planes") is not None:
+                pre["planes"] = tuple(pre["planes"])
             flat["labels"] = tuple(str(label) for label in flat.get("labels", ()))
             return cls(**{**flat, "preprocessing": Preprocessing(**pre)})
         except (TypeError, ValueError) as exc:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,16 @@ def test_softmax_sums_to_one_and_does_not_overflow() -> None:
     assert probs[0, 0] == 1
     # exp(3) / (exp(1) + exp(2) + exp(3)) by hand
     assert probs[1, 2] == pytest.approx(0.66524, abs=1e-5)
+
+
+def test_the_models_temperature_divides_its_logits() -> None:
+    engine = MeanEngine()
+    cold = dataclasses.replace(engine.spec, output="logits")
+    engine.spec = dataclasses.replace(cold, temperature=2.0)
+    (warm,) = Classifier(engine).classify(detected(FACE))
+    # One logit of 1 among seven, divided by 2: exp(0.5) / (exp(0.5) + 6) by hand
+    assert max(warm.probs) == pytest.approx(0.21556, abs=1e-5)
+    engine.spec = cold
+    (plain,) = Classifier(engine).classify(detected(FACE))
+    assert max(plain.probs) == pytest.approx(0.31179, abs=1e-5)  # exp(1) / (exp(1) + 6)
+    assert plain.label == warm.label == "happy"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefer.data import Box, Face, Image, Landmarks
-from edgefer.preprocessing import align, normalise, placement, tensor
-from edgefer.spec import Preprocessing
+from edgefer.preprocessing import align, normalise, placement, planes, tensor
+from edgefer.spec import Plane, Preprocessing
 
 PLAIN = Preprocessing(64, 64, mean=(0, 0, 0), std=(1, 1, 1))
 POINTS = ((19.8, 24.3), (44.2, 24.3), (32.0, 37.8), (22.0, 49.0), (42.0, 49.0))
@@ -121,3 +121,79 @@ def test_normalised_golden_values() -> None:
     out = normalise(crops, Preprocessing(2, 2, mean=(0.5,) * 3, std=(0.25,) * 3))
     # (x / 255 - 0.5) / 0.25 by hand
     assert np.allclose(out[0, 0].ravel(), [-2.0, -1.2, 0.0078431, 2.0], atol=1e-6)
+
+
+def steps(*names: Plane, size: int = 48) -> Preprocessing:
+    """Grey planes with pixels in 0..1."""
+    n = len(names)
+    return Preprocessing(size, size, n, "grey", (0.0,) * n, (1.0,) * n, planes=names)
+
+
+def test_equalising_spreads_two_greys_over_the_whole_range() -> None:
+    dull = np.full((8, 8), 100, np.uint8)
+    dull[:, 4:] = 101
+    (flat,) = planes(dull, ["equalised"])
+    # The lowest grey goes to 0, the rest to 255 * (share at or below it).
+    assert flat[:, :4].max() == 0
+    assert flat[:, 4:].min() == 255
+
+
+def test_clahe_raises_contrast_less_than_equalising_does() -> None:
+    dull = np.random.default_rng(0).normal(120, 10, (48, 48)).clip(0, 255).astype(np.uint8)
+    grey, clahe, equalised = planes(dull, ["grey", "clahe", "equalised"])
+    assert grey is dull
+    assert grey.std() < clahe.std() < equalised.std()
+
+
+def test_edges_are_those_of_the_plane_before() -> None:
+    faint = np.full((32, 32), 120, np.uint8)
+    faint[:, 16:] = 130  # a step that Canny's threshold passes over until it is equalised
+    assert not planes(faint, ["edges"])[0].any()
+    assert not planes(faint, ["equalised", "grey", "edges"])[2].any()
+    _, edges = planes(faint, ["equalised", "edges"])
+    assert set(np.unique(edges)) == {0, 255}
+    columns = np.flatnonzero(edges.any(axis=0))
+    assert set(columns) <= {15, 16}
+    assert len(columns)
+
+
+def test_planes_of_each_face_are_made_from_that_face_alone() -> None:
+    image = picture(120, 120, seed=5)
+    image[:, 60:] //= 4  # a histogram of both faces together would be another one
+    faces = [Face(Box(4, 4, 52, 52), 1.0), Face(Box(66, 60, 114, 108), 1.0)]
+    how = steps("equalised", "clahe", "edges", "grey")
+    both = tensor(image, faces, how)
+    assert both.shape == (2, 4, 48, 48)
+    for i, face in enumerate(faces):
+        np.testing.assert_array_equal(both[i : i + 1], tensor(image, [face], how))
+
+
+def test_the_tensor_holds_the_planes_that_training_makes_of_the_whole_picture() -> None:
+    grey = np.ascontiguousarray(picture(48, 48, seed=2)[..., 0])
+    how = steps("clahe", "edges", "grey")
+    crops = np.repeat(grey[None, ..., None], 3, axis=3)
+    out = normalise(crops, how)
+    assert how.planes is not None
+    for channel, plane in enumerate(planes(grey, how.planes)):
+        np.testing.assert_allclose(out[0, channel] * 255, plane, atol=1e-4)
+
+
+def test_half_and_half_is_scaling_to_minus_one_and_one() -> None:
+    crops = np.array([0, 255], np.uint8).repeat(6).reshape(1, 2, 2, 3)
+    out = normalise(crops, Preprocessing(2, 2, 1, "grey", (0.5,), (0.5,)))
+    assert out.ravel().tolist() == [-1, -1, 1, 1]
+
+
+def test_grey_channels_with_their_own_mean_are_not_copies() -> None:
+    crops = np.full((1, 2, 2, 3), 51, np.uint8)
+    out = normalise(crops, Preprocessing(2, 2, 3, "grey", (0.0, 0.2, 0.2), (1.0, 1.0, 0.5)))
+    assert np.allclose(out[0, :, 0, 0], [0.2, 0.0, 0.0])
+    out = normalise(crops, Preprocessing(2, 2, 3, "grey", (0.0, 0.1, 0.1), (1.0, 1.0, 0.5)))
+    assert np.allclose(out[0, :, 0, 0], [0.2, 0.1, 0.2])
+
+
+@pytest.mark.parametrize("size", [48, 64, 120])
+def test_up_to_120_px_the_clip_of_clahe_is_its_floor(size: int) -> None:
+    grey = np.random.default_rng(1).normal(120, 20, (size, size)).clip(0, 255).astype(np.uint8)
+    floor = cv2.createCLAHE(0.01, (8, 8)).apply(grey)
+    np.testing.assert_array_equal(planes(grey, ["clahe"])[0], floor)

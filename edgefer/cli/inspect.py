@@ -75,12 +75,15 @@ def _file(facts: OnnxFile) -> str:
 
 def _spec(spec: ModelSpec) -> str:
     pre = spec.preprocessing
+    planes = f" ({', '.join(pre.planes)})" if pre.planes else ""
     how = "five landmarks, or by the box where a detector has none" if pre.landmarks else "the box"
     return "\n" + _lines(
         ("name", spec.name),
         ("labels", ", ".join(spec.labels)),
-        ("input", f"{pre.width}x{pre.height}x{pre.channels} {pre.colour}, cut by {how}"),
-        ("output", spec.output),
+        ("input", f"{pre.width}x{pre.height}x{pre.channels} {pre.colour}{planes}, cut by {how}"),
+        ("output", f"{spec.output}, temperature {spec.temperature:g}"),
+        ("network", spec.network or "unknown"),
+        ("recipe", spec.recipe or "unknown"),
         (
             "parameters",
             "unknown"
