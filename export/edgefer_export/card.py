@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
@@ -88,32 +89,46 @@ def about_training(run: Run, training: Split) -> list[tuple[str, str]]:
     recipe = run.recipe
     stages = ", then ".join(f"{stage.epochs} at {stage.size} px" for stage in recipe.stages)
     state = "" if run.epoch == recipe.epochs else ": UNFINISHED, the figures are a draft's"
-    hours = sum(float(row["seconds"]) for row in read_metrics(run.folder)) / 3600
-    changes = ", ".join(f"{k} {v}" for k, v in dataclasses.asdict(recipe.augmentation).items())
-    by_expression = zip(EXPRESSIONS, training.counts(), strict=True)
-    target = "the standard label (the data hold no FER+ votes)"
-    if training.votes is not None:
-        share = recipe.votes_weight
-        target = f"{1 - share:g} standard label + {share:g} FER+ votes"
-    return [
+    hours = sum(line.seconds for line in read_metrics(run.folder)) / 3600
+    by_expression = zip(training.expressions, training.counts(), strict=True)
+    rows = [
         ("recipe", f"{recipe.name}, seed {recipe.seed}"),
         ("epochs", f"{run.epoch} of {recipe.epochs} ({stages}){state}"),
         ("time", f"{hours:.2f} hours"),
-        ("optimizer", f"SGD, Nesterov momentum {recipe.momentum}, batch {recipe.batch}"),
-        ("learning rate", f"{recipe.lr}, {recipe.warmup_epochs} epochs of warm-up, cosine to 0"),
-        ("weight decay", f"{recipe.weight_decay}, of weights only"),
-        ("weights", f"exponential average, decay {recipe.ema}; no epoch was chosen by accuracy"),
-        ("target", target),
-        ("augmentation", changes),
+        ("batch", str(recipe.batch)),
+        ("optimizer", _settings(recipe.optimizer)),
+        ("schedule", _settings(recipe.schedule)),
+        ("weights", f"exponential average, decay {recipe.ema}; {CHOICES[recipe.keep]}"),
+        ("target", _settings(recipe.target)),
+        ("augmentation", _settings(recipe.augmentation)),
         ("rows", f"{len(training)}, digest {training.digest()}"),
         ("by expression", ", ".join(f"{name} {count}" for name, count in by_expression)),
-        ("trained with", f"torch {run.record['torch']}"),
-        (
-            "evaluated with",
-            f"onnxruntime {onnxruntime.__version__}, edgefer {edgefer.__version__}, "
-            f"edgefer-export {edgefer_export.__version__}",
-        ),
+        ("votes", "FER+" if training.votes is not None else "none in the data"),
     ]
+    given = [(key, str(run.record[key])) for key in ("teacher", "weights") if key in run.record]
+    return (
+        rows
+        + given
+        + [
+            ("trained with", f"torch {run.record['torch']}"),
+            (
+                "evaluated with",
+                f"onnxruntime {onnxruntime.__version__}, edgefer {edgefer.__version__}, "
+                f"edgefer-export {edgefer_export.__version__}",
+            ),
+        ]
+    )
+
+
+CHOICES = {
+    "last": "the last epoch, none was chosen by accuracy",
+    "best": "the epoch with the best validation accuracy",
+}
+
+
+def _settings(section: Any) -> str:
+    """A section of the recipe in one line."""
+    return ", ".join(f"{key} {value}" for key, value in dataclasses.asdict(section).items())
 
 
 def about_noise(result: Evaluation) -> str:

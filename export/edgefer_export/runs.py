@@ -1,8 +1,10 @@
 """The folder of a training run: what training leaves there, and how it is read again.
 
-recipe.json       what was asked, with the data's digests and the versions
+recipe.json       what was asked, with the data's digests, the versions and the commit
 metrics.csv       one line an epoch
+accuracy.png, loss.png   the same, drawn
 last.pt           everything `--resume` needs, replaced whole after each epoch
+best.pt           the averaged weights of the epoch with the best validation accuracy
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import io
 import json
 import pickle
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,14 +24,36 @@ import torch
 from torch import nn
 
 import edgefer_export
+from edgefer.bench.provenance import git_state
 from edgefer.errors import ConfigError, ModelError, OutputError, UnknownName
 from edgefer.files import replacing
+from edgefer_export import charts
 from edgefer_export.data import Split
 from edgefer_export.recipe import Recipe, recipe_from
 from edgefer_export.zoo import build
 
-RECORD, METRICS, CHECKPOINT = "recipe.json", "metrics.csv", "last.pt"
-COLUMNS = ("epoch", "size", "lr", "train_loss", "train_accuracy", "public_accuracy", "seconds")
+RECORD, METRICS, CHECKPOINT, BEST = "recipe.json", "metrics.csv", "last.pt", "best.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One line of metrics."""
+
+    epoch: int
+    size: int
+    lr: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+    def in_words(self, epochs: int) -> str:
+        return (
+            f"epoch {self.epoch}/{epochs} at {self.size} px: loss {self.train_loss:.4f} "
+            f"(validation {self.validation_loss:.4f}), accuracy {self.train_accuracy:.4f} "
+            f"(validation {self.validation_accuracy:.4f})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +65,39 @@ class Run:
     record: Mapping[str, Any]
     """`recipe.json` as it is."""
     network: nn.Module
-    """The averaged weights, in evaluation mode: the model."""
+    """The averaged weights of the epoch that the recipe keeps, in evaluation mode: the model."""
     epoch: int
-    """Whole epochs done."""
+    """Whole epochs that went into them."""
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """What the network answers, in its order."""
+        return self.recipe.expressions
+
+
+def network_of(recipe: Recipe) -> nn.Module:
+    """The recipe's network with fresh weights from torch's global generator."""
+    return build(
+        recipe.network,
+        classes=len(recipe.expressions),
+        channels=recipe.input().channels,
+        size=recipe.size,
+    )
 
 
 def read_run(folder: Path) -> Run:
     """A run from its folder; ConfigError where there is none, ModelError where it is broken."""
     record = read_record(folder)
-    state = read_checkpoint(folder / CHECKPOINT)
     recipe = recipe_of(record, folder)
-    network = build(recipe.network)
+    path = folder / (BEST if recipe.keep == "best" else CHECKPOINT)
+    state = read_checkpoint(path)
+    network = network_of(recipe)
     try:
         network.load_state_dict(state["average"])
         epoch = int(state["epoch"])
     except (KeyError, RuntimeError) as exc:
         raise ModelError(
-            f"{folder / CHECKPOINT} is no checkpoint of the network {recipe.network!r}: {exc}"
+            f"{path} is no checkpoint of the network {recipe.network!r}: {exc}"
         ) from exc
     return Run(folder, recipe, record, network.eval(), epoch)
 
@@ -70,17 +110,29 @@ def prepare(folder: Path) -> None:
         raise OutputError(f"cannot make {folder}: {exc.strerror}") from exc
 
 
-def write_record(recipe: Recipe, training: Split, public: Split, folder: Path) -> None:
-    """Say what this run is."""
-    record = {
+def record(
+    recipe: Recipe, training: Split, validation: Split, origin: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What this run is, ready for `recipe.json`."""
+    return {
         "recipe": dataclasses.asdict(recipe),
         "train": {"rows": len(training), "digest": training.digest()},
-        "public": {"rows": len(public), "digest": public.digest()},
+        "validation": {
+            "split": validation.name,
+            "rows": len(validation),
+            "digest": validation.digest(),
+        },
+        **origin,
         "torch": torch.__version__,
         "edgefer_export": edgefer_export.__version__,
+        "commit": git_state(Path(__file__).parent),
     }
+
+
+def write_record(of: Mapping[str, Any], folder: Path) -> None:
+    """Say what this run is."""
     with replacing(folder / RECORD) as file:
-        file.write((json.dumps(record, indent=2) + "\n").encode())
+        file.write((json.dumps(of, indent=2) + "\n").encode())
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -88,7 +140,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        parts = {"recipe": dict, "train": dict, "public": dict, "torch": str}
+        parts = {"recipe": dict, "train": dict, "validation": dict, "torch": str}
         if not all(isinstance(record[key], kind) for key, kind in parts.items()):
             raise TypeError(f"it needs {', '.join(parts)}")
     except OSError as exc:
@@ -114,25 +166,38 @@ def recipe_of(record: Mapping[str, Any], folder: Path) -> Recipe:
         raise ConfigError(f"{folder / RECORD}: {exc}") from exc
 
 
-def refuse_other(recipe: Recipe, training: Split, folder: Path) -> None:
-    """Raises ConfigError where the run in `folder` was begun with another recipe or other data.
+def refuse_other(now: Mapping[str, Any], folder: Path) -> None:
+    """Raises ConfigError where the run in `folder` was begun with another recipe, other data,
+    another teacher or other first weights.
 
     How faces are framed may differ: training does not use it.
     """
-    record = read_record(folder)
-    begun = dataclasses.replace(recipe_of(record, folder), preprocessing=recipe.preprocessing)
-    before, now = dataclasses.asdict(begun), dataclasses.asdict(recipe)
-    changed = [f"{key} was {before[key]}, is {now[key]}" for key in now if before[key] != now[key]]
-    if record["train"].get("digest") != training.digest():
-        changed.append(
-            f"the training data were {record['train']}, are {len(training)} rows, digest "
-            f"{training.digest()}"
-        )
+    before = read_record(folder)
+    recipe = {"recipe": dataclasses.asdict(recipe_of(before, folder))}  # its defaults filled in
+    changed = list(differences({**before, **recipe}, now, but=("margin", "landmarks", *MAY_CHANGE)))
     if changed:
         raise ConfigError(
             f"{folder} was begun differently: {'; '.join(changed)}. Go on with what it was begun "
             "with, or give another --out"
         )
+
+
+MAY_CHANGE = ("machine", "torch", "edgefer_export", "commit")
+"""What of a record may be different when a run goes on."""
+
+
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[str, ...] = (), at: str = ""
+) -> Iterator[str]:
+    """In words, the keys of two records whose values differ."""
+    for key in dict.fromkeys((*before, *now)):
+        old, new = before.get(key), now.get(key)
+        if key in but:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from differences(old, new, but, f"{at}{key}.")
+        elif json.dumps(old) != json.dumps(new):  # as JSON writes them: lists for tuples
+            yield f"{at}{key} was {old}, is {new}"
 
 
 def write_checkpoint(state: Mapping[str, Any], path: Path) -> None:
@@ -160,24 +225,45 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def begin_metrics(folder: Path, epoch: int) -> None:
     """Keep the lines up to `epoch`: one after it was written by a run that died before the
     epoch's checkpoint was."""
+    kept = [line for line in read_metrics(folder) if line.epoch <= epoch]
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
-    writer.writeheader()
-    writer.writerows(row for row in read_metrics(folder) if int(row["epoch"]) <= epoch)
+    writer = csv.writer(text)
+    writer.writerow(f.name for f in dataclasses.fields(Epoch))
+    writer.writerows(dataclasses.astuple(line) for line in kept)
     with replacing(folder / METRICS) as file:
         file.write(text.getvalue().encode())
 
 
-def append_metrics(folder: Path, row: Sequence[object]) -> None:
+def append_metrics(folder: Path, line: Epoch) -> None:
     """One more epoch."""
     with (folder / METRICS).open("a", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerow(row)
+        csv.writer(file).writerow(dataclasses.astuple(line))
 
 
-def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The epochs in `metrics.csv`, in order; [] where there is none yet."""
+def read_metrics(folder: Path) -> list[Epoch]:
+    """The epochs in `metrics.csv`, in order; [] where there is none yet. A line cut short by a
+    kill is left out."""
     path = folder / METRICS
     if not path.exists():
         return []
+    names = [f.name for f in dataclasses.fields(Epoch)]
     with path.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if None not in row.values()]
+        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    if rows and set(rows[0]) != set(names):
+        raise ConfigError(f"{path} has the columns {', '.join(rows[0])}; an older edgefer wrote it")
+    return [
+        Epoch(int(row["epoch"]), int(row["size"]), *(float(row[name]) for name in names[2:]))
+        for row in rows
+    ]
+
+
+def draw_curves(folder: Path, title: str) -> None:
+    """`accuracy.png` and `loss.png`: every epoch so far, training and validation."""
+    lines = read_metrics(folder)
+    epochs = [line.epoch for line in lines]
+    for name in ("accuracy", "loss"):
+        curves = {
+            part: (epochs, [getattr(line, f"{part}_{name}") for line in lines])
+            for part in ("train", "validation")
+        }
+        charts.lines(folder / f"{name}.png", f"{title}: {name}", "epoch", name, curves)

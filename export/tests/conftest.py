@@ -13,7 +13,7 @@ from torch import nn
 
 from edgefer_export.data import Split, load_splits
 from edgefer_export.evaluate import tensors
-from edgefer_export.recipe import Recipe, Stage
+from edgefer_export.recipe import Recipe, Schedule, Stage, Target
 from edgefer_export.runs import Run, read_run
 from edgefer_export.train import train
 from edgefer_export.zoo import build
@@ -76,7 +76,13 @@ def public(npz: Path) -> Split:
 @pytest.fixture(scope="session")
 def tiny() -> Recipe:
     """The real network on the smallest pictures it takes, for two epochs."""
-    return Recipe(name="tiny", stages=(Stage(32, 2),), batch=16, warmup_epochs=1)
+    return Recipe(
+        name="tiny",
+        stages=(Stage(32, 2),),
+        batch=16,
+        schedule=Schedule(warmup_epochs=1),
+        target=Target(votes=0.3),
+    )
 
 
 @pytest.fixture(scope="session")

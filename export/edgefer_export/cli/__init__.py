@@ -13,6 +13,7 @@ from edgefer.errors import EdgeferError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, an EdgeferError's own, 130 after Ctrl-C."""
     args = parser().parse_args(argv)
+    args.words = list(sys.argv[1:] if argv is None else argv)
     try:
         args.call(args)
     except EdgeferError as exc:

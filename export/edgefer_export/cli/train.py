@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from edgefer.errors import UnknownName
+from edgefer.config import EngineConfig
+from edgefer.engines import find_model, open_engine
+from edgefer.errors import ConfigError
+from edgefer.files import sha256
 from edgefer_export.cli.options import Commands, add_data, add_threads, command
-from edgefer_export.data import load_splits
+from edgefer_export.data import Split, load_splits
+from edgefer_export.data.grouping import split_by_group
+from edgefer_export.recipe import Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from edgefer_export.targets import Distributions
+
+VALIDATION = ("public", "validation")
+"""Names of the split that is watched; the test split is never looked at."""
 
 
 def add(commands: Commands) -> None:
@@ -16,6 +30,18 @@ def add(commands: Commands) -> None:
     add_data(p)
     p.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the run")
     p.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    p.add_argument("--network", metavar="NAME", help="another network than the recipe's")
+    p.add_argument("--seed", type=int, help="another seed than the recipe's")
+    p.add_argument(
+        "--teacher", type=Path, metavar="MODEL", help="whose answers a recipe with a teacher takes"
+    )
+    p.add_argument(
+        "--weights", type=Path, metavar="FILE.pth", help="a checkpoint to begin with (transfer)"
+    )
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:1 [%(default)s]")
+    p.add_argument(
+        "--float32", action="store_true", help="no half precision, which old processors emulate"
+    )
     add_threads(p)
     p.set_defaults(when_stopped=how_to_resume)
 
@@ -23,30 +49,91 @@ def add(commands: Commands) -> None:
 def call(args: argparse.Namespace) -> None:
     import torch
 
-    from edgefer_export.recipe import load_recipe
     from edgefer_export.train import train as run
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    recipe = load_recipe(args.recipe)
-    splits = load_splits(args.data)
-    for name in ("train", "public"):
-        if name not in splits:
-            raise UnknownName(f"split in {args.data}", name, splits)
-    training = splits["train"].faces()
-    blank = len(splits["train"]) - len(training)
-    print(
-        f"training on {len(training)} rows"
-        + (f"; {blank} near-blank ones dropped" if blank else "")
-        + ("" if training.votes is not None else "; standard labels only, the file has no votes"),
-        flush=True,
+    autocast = False if args.float32 else None
+    recipe = load_recipe(args.recipe, network=args.network, seed=args.seed, autocast=autocast)
+    training, validation = rows_of(args, recipe)
+    given: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
+    if args.teacher and recipe.target.teacher:
+        origin["teacher"], given["teacher"] = ask(args.teacher, training)
+    if args.weights:
+        origin["weights"], given["weights"] = transferred(args.weights, recipe)
+    last = run(
+        recipe,
+        training,
+        validation,
+        args.out,
+        resume=args.resume,
+        device=args.device,
+        origin=origin,
+        **given,
     )
-    last = run(recipe, training, splits["public"], args.out, args.resume)
     print(f"done: {last}. Next: edgefer-export export {args.out} --data {args.data} -o FILE.onnx")
 
 
 def how_to_resume(args: argparse.Namespace) -> str:
+    # The words as they were typed: whatever changed the recipe must be there again.
+    words = [word for word in args.words if word != "--resume"]
     return (
-        f" Whole epochs are kept in {args.out}. Go on with: edgefer-export train {args.recipe} "
-        f"--data {args.data} --out {args.out} --resume"
+        f" Whole epochs are kept in {args.out}. Go on with: edgefer-export {' '.join(words)} "
+        "--resume"
     )
+
+
+def rows_of(args: argparse.Namespace, recipe: Recipe) -> tuple[Split, Split]:
+    """What is trained on and what is watched, and a word about both."""
+    splits = {
+        name: split.only(recipe.expressions) for name, split in load_splits(args.data).items()
+    }
+    validation = next((splits[name] for name in VALIDATION if name in splits), None)
+    if "train" not in splits:
+        raise ConfigError(
+            f"{args.data} has {', '.join(splits)}; training needs rows of a train split"
+        )
+    training = splits["train"].faces()
+    if validation is None:
+        share = recipe.data.validation
+        parts = split_by_group(training, {"train": 1 - share, "validation": share}, recipe.seed)
+        training, validation = parts["train"], parts["validation"]
+    blank = len(splits["train"]) - len(splits["train"].faces())
+    print(
+        f"training on {len(training)} rows"
+        + (f"; {blank} near-blank ones dropped" if blank else "")
+        + ("" if training.votes is not None else "; standard labels only, the data hold no votes")
+        + f"; watching {len(validation)} rows of {validation.name}",
+        flush=True,
+    )
+    return training, validation
+
+
+def ask(model: Path, training: Split) -> tuple[dict[str, str], Distributions]:
+    """Which model the teacher is, and its answers."""
+    from edgefer_export.teacher import answers
+
+    engine = open_engine(EngineConfig(model=str(model)))
+    print(f"asking {model} about {len(training)} pictures and their mirror images", flush=True)
+    try:
+        return {
+            "name": engine.spec.name,
+            "sha256": sha256(find_model(str(model))),
+        }, answers(engine, training)
+    finally:
+        engine.close()
+
+
+def transferred(path: Path, recipe: Recipe) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Which checkpoint it is, and its weights in a network of this recipe; what of the network
+    it does not fit keeps its fresh weights, and is named."""
+    from edgefer_export.runs import network_of, read_checkpoint
+    from edgefer_export.zoo import transfer
+
+    network = network_of(recipe)
+    loaded, skipped = transfer(network, read_checkpoint(path))
+    print(f"{path}: {len(loaded)} tensors taken")
+    for name, why in skipped:
+        print(f"  {name} not: {why}")
+    return {"name": path.name, "sha256": sha256(path)}, dict(network.state_dict())
