@@ -162,7 +162,7 @@ Putro, "Lightweight Convolutional Neural Network Architecture For Facial Express
 ## Accuracy
 
 FER2013 {result.split}, {result.rows} rows, digest {result.digest}, on {result.runtime}; each
-picture whole, without a detector. The ± is the 95 % sampling error. This split was watched during
+picture whole, without a detector. In brackets: 95 % bootstrap intervals. This split was watched during
 training, though no epoch was chosen by it.
 
 {accuracy}

@@ -116,12 +116,43 @@ def test_a_split_without_votes_or_copies_says_unavailable_and_never_0(bare: Spli
 
 def test_a_model_with_its_labels_in_another_order_is_judged_alike(split: Split) -> None:
     turned = evaluate(Bright(EXPRESSIONS[::-1]), split)
-    assert turned == evaluate(Bright(), split)
+    straight = evaluate(Bright(), split)
+    assert turned.standard.confusion == straight.standard.confusion
+    assert turned.standard.loss == pytest.approx(straight.standard.loss)
 
 
-def test_labels_that_are_not_fer2013s_are_refused(split: Split) -> None:
-    with pytest.raises(SpecError, match="contempt"):
-        evaluate(Bright((*EXPRESSIONS[:6], "contempt")), split)
+def test_labels_that_are_not_the_datas_are_refused(split: Split) -> None:
+    for labels in ((*EXPRESSIONS, "contempt"), EXPRESSIONS[:6], (*EXPRESSIONS[:6], "contempt")):
+        with pytest.raises(SpecError, match="--common") as caught:
+            evaluate(Bright(labels), split)
+        assert ("contempt" in str(caught.value)) == ("contempt" in labels)
+        assert ("neutral" in str(caught.value)) == ("neutral" not in labels)
+
+
+def test_common_leaves_out_what_only_the_model_has(split: Split) -> None:
+    """Also where the model would have answered it: its next best answer counts."""
+    labels = (*EXPRESSIONS, "contempt")
+    engine = Bright(labels)
+    scorn = 20 * np.eye(8, dtype=np.float32)[7]
+    seven = engine.infer
+    engine.infer = lambda batch: seven(batch) + scorn  # type: ignore[method-assign]
+    result = evaluate(engine, split, common=True)
+    assert result.left_out == 0
+    assert result.expressions == EXPRESSIONS
+    assert result.standard.confusion == evaluate(Bright(), split).standard.confusion
+    assert probabilities(engine, split, common=True).sum(axis=1) == pytest.approx(1)
+
+
+def test_common_leaves_out_rows_that_the_model_never_answers(split: Split) -> None:
+    result = evaluate(Bright((*EXPRESSIONS[:4], *EXPRESSIONS[5:])), split, common=True)
+    assert (result.rows, result.left_out) == (4, 1)  # the row of sad
+    assert counts(result, STANDARD) == (4, 4)
+    assert "1 rows" in report(result)
+
+
+def test_two_expressions_must_be_shared(split: Split) -> None:
+    with pytest.raises(SpecError, match="share 1"):
+        evaluate(Bright(("happy", "contempt")), split, common=True)
 
 
 def test_answers_that_are_no_numbers_are_refused(

@@ -4,40 +4,150 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-from edgefer_export.cli.options import Commands, add_data, add_threads, command, split_of
+from edgefer.errors import ConfigError
+from edgefer_export.cli.options import (
+    DATA,
+    Commands,
+    add_loading,
+    add_threads,
+    command,
+    positive,
+    split_of,
+)
+
+RESAMPLES = 1000
 
 
 def add(commands: Commands) -> None:
     p = command(
-        commands, "evaluate", call, "Accuracy, recall and confusion of a model on one split."
+        commands,
+        "evaluate",
+        call,
+        "Accuracy, F1, confusion, calibration and robustness of a model on one split, or of a "
+        "detector and a model on whole scenes.",
     )
-    p.add_argument("model", type=Path, metavar="MODEL", help="FILE.onnx, or the folder of a run")
-    add_data(p)
-    p.add_argument("--split", default="public", help="train, public or private [%(default)s]")
+    p.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="FILE.onnx, FILE.plan, the folder of a run, or a checkpoint FILE.pt in it",
+    )
+    on = p.add_mutually_exclusive_group(required=True)
+    on.add_argument("--data", type=Path, metavar="PATH", help=DATA)
+    on.add_argument(
+        "--scenes",
+        type=Path,
+        metavar="DIR",
+        help="pictures of any number of faces with DIR/labels.csv (picture, x1, y1, x2, y2, "
+        "expression): the detector runs too, and a face it misses is an error",
+    )
+    add_split(p)
+    add_loading(p)
+    p.add_argument(
+        "--robustness", action="store_true", help="also on pictures changed in 17 ways (--data)"
+    )
+    p.add_argument(
+        "--detector",
+        choices=("auto", "yunet", "haar"),
+        help="with --scenes [auto: yunet where its model was pulled, else haar]",
+    )
+    p.add_argument(
+        "--out", type=Path, metavar="DIR", help="write the report, its pictures and all answers"
+    )
     p.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_threads(p)
+    add_loading(p)
+
+
+def add_split(p: argparse.ArgumentParser) -> None:
+    """Options of how a split is judged; `compare` has them too."""
+    p.add_argument(
+        "--split", default="public", help="of --data; public is validation too [%(default)s]"
+    )
+    p.add_argument(
+        "--common",
+        action="store_true",
+        help="judge the expressions that model and data share; rows of others are left out",
+    )
+    p.add_argument(
+        "--bootstrap",
+        type=positive,
+        default=RESAMPLES,
+        metavar="N",
+        help="resamples behind each interval [%(default)s]",
+    )
 
 
 def call(args: argparse.Namespace) -> None:
-    from edgefer.engines.ort import OrtEngine
-    from edgefer.protocols import Engine
-    from edgefer_export.evaluate import evaluate as judge
-    from edgefer_export.evaluate import report, to_record
-
-    engine: Engine
-    if args.model.is_dir():
-        import torch
-
-        from edgefer_export.runs import read_run
-        from edgefer_export.torch_engine import TorchEngine, describe
-
-        if args.threads:
-            torch.set_num_threads(args.threads)
-        run = read_run(args.model)
-        engine = TorchEngine(run.network, describe(run))
+    if args.scenes is None:
+        on_split(args)
     else:
-        engine = OrtEngine(args.model, args.threads or 1)
-    result = judge(engine, split_of(args.data, args.split))
-    print(json.dumps(to_record(result), indent=2) if args.json else report(result))
+        on_scenes(args)
+
+
+def on_split(args: argparse.Namespace) -> None:
+    from edgefer_export.evaluate import (
+        judge,
+        probabilities,
+        refuse_empty,
+        report,
+        shared_rows,
+        to_record,
+    )
+    from edgefer_export.evaluate import robustness as repeat
+    from edgefer_export.evaluate.folder import prepare, write
+    from edgefer_export.evaluate.models import open_model
+    from edgefer_export.evaluate.robustness import Variant
+
+    if args.detector:
+        raise ConfigError("--detector goes with --scenes; the pictures of --data are cut already")
+    if args.out:
+        prepare(args.out)  # what cannot be written is said before minutes of work
+    engine = open_model(args.model, args.threads)
+    whole = split_of(args, args.split)
+    split = shared_rows(engine.spec, whole) if args.common else whole
+    refuse_empty(split)
+    probs = probabilities(engine, split, common=args.common)
+    result = judge(engine, split, probs, len(whole) - len(split), args.bootstrap)
+    variants: tuple[Variant, ...] = ()
+    if args.robustness:
+        variants = repeat(
+            engine,
+            split,
+            probs,
+            common=args.common,
+            resamples=args.bootstrap,
+            progress=lambda name: print(name, file=sys.stderr),
+        )
+    if args.out:
+        write(args.out, result, split, probs, variants)
+    if args.json:
+        print(json.dumps(to_record(result, variants), indent=2))
+    else:
+        print(report(result, variants))
+
+
+def on_scenes(args: argparse.Namespace) -> None:
+    from edgefer.config import DetectorConfig
+    from edgefer.detectors import open_detector
+    from edgefer_export import scenes
+    from edgefer_export.evaluate.folder import prepare
+    from edgefer_export.evaluate.models import open_model
+
+    if args.robustness or args.common:
+        raise ConfigError("--robustness and --common go with --data, not with --scenes")
+    if args.out:
+        prepare(args.out)
+    labelled = scenes.read_labels(args.scenes)
+    detector = open_detector(DetectorConfig(name=args.detector or "auto"), args.threads or 1)
+    engine = open_model(args.model, args.threads)
+    result = scenes.evaluate(detector, engine, labelled, args.bootstrap)
+    if args.out:
+        scenes.write(args.out, result)
+    if args.json:
+        print(json.dumps(scenes.to_record(result), indent=2))
+    else:
+        print(scenes.report(result))
