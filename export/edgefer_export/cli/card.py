@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edgefer.files import replacing
-from edgefer_export.cli.options import Commands, add_data, command, split_of
+from edgefer_export.cli.options import Commands, add_data, command, splits_of
 
 
 def add(commands: Commands) -> None:
@@ -21,10 +21,12 @@ def add(commands: Commands) -> None:
 
 def call(args: argparse.Namespace) -> None:
     from edgefer_export.card import card as write
+    from edgefer_export.data import pick
     from edgefer_export.runs import read_run
 
     run = read_run(args.folder)
-    training, public = (split_of(args.data, name) for name in ("train", "public"))
+    splits = splits_of(args)
+    training, public = (pick(splits, name, args.data) for name in ("train", "public"))
     text = write(run, args.model, training.faces(), public)
     with replacing(args.output) as file:
         file.write(text.encode())

@@ -45,7 +45,6 @@ def add(commands: Commands) -> None:
         "expression): the detector runs too, and a face it misses is an error",
     )
     add_split(p)
-    add_loading(p)
     p.add_argument(
         "--robustness", action="store_true", help="also on pictures changed in 17 ways (--data)"
     )
@@ -133,7 +132,7 @@ def on_split(args: argparse.Namespace) -> None:
 def on_scenes(args: argparse.Namespace) -> None:
     from edgefer.config import DetectorConfig
     from edgefer.detectors import open_detector
-    from edgefer_export import scenes
+    from edgefer_export import scenes, scenes_report
     from edgefer_export.evaluate.folder import prepare
     from edgefer_export.evaluate.models import open_model
 
@@ -146,8 +145,8 @@ def on_scenes(args: argparse.Namespace) -> None:
     engine = open_model(args.model, args.threads)
     result = scenes.evaluate(detector, engine, labelled, args.bootstrap)
     if args.out:
-        scenes.write(args.out, result)
+        scenes_report.write(args.out, result)
     if args.json:
-        print(json.dumps(scenes.to_record(result), indent=2))
+        print(json.dumps(scenes_report.to_record(result), indent=2))
     else:
-        print(scenes.report(result))
+        print(scenes_report.report(result))

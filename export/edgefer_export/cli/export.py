@@ -25,6 +25,6 @@ def call(args: argparse.Namespace) -> None:
     run = read_run(args.folder)
     if args.output.suffix != ".onnx":
         raise ConfigError(f"-o is {args.output}; the file's name must end in .onnx")
-    write(run, split_of(args.data, "public"), args.output)
+    write(run, split_of(args, "public"), args.output)
     done = f"{run.epoch} of {run.recipe.epochs} epochs"
     print(f"{args.output}: {done}. Next: edgefer-export card {args.folder} {args.output} ...")

@@ -30,7 +30,7 @@ def call(args: argparse.Namespace) -> None:
     config = DetectorConfig(name="yunet", size=g.CANVAS, min_score=g.MIN_SCORE)
     yunet = YuNet(args.yunet, config) if args.yunet else open_detector(config)
     recipe = load_recipe(args.recipe)
-    pictures = g.sample(split_of(args.data, "train").faces(), args.rows, args.seed)
+    pictures = g.sample(split_of(args, "train").faces(), args.rows, args.seed)
     found = g.measure(pictures, recipe.size, yunet, Haar(config))
     command = f"edgefer-export geometry {args.recipe} --rows {args.rows} --seed {args.seed}"
     print(g.to_toml(found, f"{command} (train split, digest {pictures.digest()})"))

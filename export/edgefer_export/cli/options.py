@@ -6,12 +6,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from edgefer.errors import UnknownName
-from edgefer_export.data import Split, load_splits
+from edgefer_export.data import (
+    HELD_OUT,
+    SIDE,
+    Loading,
+    Split,
+    load_dataset,
+    pick,
+    report_skipped,
+)
 
 Commands = Any  # argparse's own type of what add_subparsers returns is private
 
-DATA = "fer2013 npz, or the fer2013.csv of the 2013 challenge"
+DATA = "fer2013.csv or npz, or a folder: Kaggle's splits, class folders, KDEF, CK+"
 
 
 def command(commands: Commands, name: str, call: Any, about: str) -> argparse.ArgumentParser:
@@ -22,7 +29,37 @@ def command(commands: Commands, name: str, call: Any, about: str) -> argparse.Ar
 
 
 def add_data(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--data", required=True, type=Path, metavar="FILE", help=DATA)
+    """`--data`, and how it is read: what `splits_of` and `split_of` take."""
+    p.add_argument("--data", required=True, type=Path, metavar="PATH", help=DATA)
+    add_loading(p)
+
+
+def add_loading(p: argparse.ArgumentParser) -> None:
+    """How a data set is read: what `loading_of` takes. Their defaults are those of Loading."""
+    group = p.add_argument_group("reading the data")
+    add = group.add_argument
+    add("--size", type=positive, default=SIDE, help="side of the pictures, px [%(default)s]")
+    add("--colour", choices=("grey", "bgr"), default="grey", help="[%(default)s]")
+    add(
+        "--contempt",
+        default="keep",
+        metavar="CHOICE",
+        help="keep it, drop it, or the expression that it counts as [%(default)s]",
+    )
+    add("--votes", type=Path, metavar="FILE", help="FER+'s fer2013new.csv, beside fer2013.csv")
+    add(
+        "--crop",
+        choices=("whole", "haar"),
+        default="whole",
+        help="the centre square of a picture file, or the face found in it [%(default)s]",
+    )
+    add("--peaks", type=positive, default=1, help="CK+: last frames of a sequence [%(default)s]")
+    add(
+        "--held-out",
+        type=float,
+        metavar="SHARE",
+        help=f"of rows for validation, where the data set has none [{HELD_OUT}]",
+    )
 
 
 def add_threads(p: argparse.ArgumentParser) -> None:
@@ -39,9 +76,33 @@ def positive(text: str) -> int:
 positive.__name__ = "whole number above 0"  # argparse prints it: "invalid ... value: '0'"
 
 
-def split_of(path: Path, name: str) -> Split:
-    """One split of a data file; UnknownName where the file has no rows of it."""
-    splits = load_splits(path)
-    if name not in splits:
-        raise UnknownName(f"split in {path}", name, splits)
-    return splits[name]
+def loading_of(args: argparse.Namespace, held_out: float = HELD_OUT) -> Loading:
+    """What `add_loading` was given; `held_out` counts where `--held-out` was not.
+
+    Raises ConfigError for what cannot be meant.
+    """
+    return Loading(
+        size=args.size,
+        colour=args.colour,
+        contempt=args.contempt,
+        votes=args.votes,
+        crop=args.crop,
+        peaks=args.peaks,
+        held_out=held_out if args.held_out is None else args.held_out,
+    )
+
+
+def splits_of(args: argparse.Namespace, held_out: float = HELD_OUT) -> dict[str, Split]:
+    """The splits of `--data` by name; what was left out is said on stderr. `held_out` is the
+    share of validation rows where neither the data set nor `--held-out` says."""
+    dataset = load_dataset(args.data, loading_of(args, held_out))
+    report_skipped(args.data, dataset.skipped)
+    return dataset.splits
+
+
+def split_of(args: argparse.Namespace, name: str) -> Split:
+    """One split of `--data`, or that of the same role: public is validation, private is test.
+
+    Raises UnknownName where the data set has neither.
+    """
+    return pick(splits_of(args), name, args.data)

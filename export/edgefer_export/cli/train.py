@@ -10,8 +10,8 @@ from edgefer.config import EngineConfig
 from edgefer.engines import find_model, open_engine
 from edgefer.errors import ConfigError
 from edgefer.files import sha256
-from edgefer_export.cli.options import Commands, add_data, add_threads, command
-from edgefer_export.data import Split, load_splits
+from edgefer_export.cli.options import Commands, add_data, add_threads, command, splits_of
+from edgefer_export.data import Split
 from edgefer_export.data.grouping import split_by_group
 from edgefer_export.recipe import Recipe, load_recipe
 
@@ -87,7 +87,8 @@ def how_to_resume(args: argparse.Namespace) -> str:
 def rows_of(args: argparse.Namespace, recipe: Recipe) -> tuple[Split, Split]:
     """What is trained on and what is watched, and a word about both."""
     splits = {
-        name: split.only(recipe.expressions) for name, split in load_splits(args.data).items()
+        name: split.only(recipe.expressions)
+        for name, split in splits_of(args, recipe.data.validation).items()
     }
     validation = next((splits[name] for name in VALIDATION if name in splits), None)
     if "train" not in splits:

@@ -1,6 +1,23 @@
 """Data sets as arrays. `load_splits` is the door; `Split` is what comes out of it."""
 
-from edgefer_export.data.fer2013 import load_splits
+from edgefer_export.data.dataset import HELD_OUT, Dataset, Loading, Skipped, pick, report_skipped
+from edgefer_export.data.grouping import folds, split_by_group
+from edgefer_export.data.load import load_dataset, load_splits
 from edgefer_export.data.split import SIDE, Split, leaders, soft_targets
 
-__all__ = ["SIDE", "Split", "leaders", "load_splits", "soft_targets"]
+__all__ = [
+    "HELD_OUT",
+    "SIDE",
+    "Dataset",
+    "Loading",
+    "Skipped",
+    "Split",
+    "folds",
+    "leaders",
+    "load_dataset",
+    "load_splits",
+    "pick",
+    "report_skipped",
+    "soft_targets",
+    "split_by_group",
+]
