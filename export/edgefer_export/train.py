@@ -246,7 +246,9 @@ def optimizer(
         case "adamw":
             return torch.optim.AdamW(groups, lr=how.lr)
         case _:
-            return torch.optim.SGD(groups, lr=how.lr, momentum=how.momentum, nesterov=True)
+            return torch.optim.SGD(
+                groups, lr=how.lr, momentum=how.momentum, nesterov=how.momentum > 0
+            )
 
 
 def learning_rate(recipe: Recipe, epoch: float, accuracies: Sequence[float] = ()) -> float:

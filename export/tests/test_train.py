@@ -271,7 +271,7 @@ def test_every_optimizer_learns_and_a_clipped_step_is_no_longer_than_its_clip(
     name: str, tmp_path: Path, tiny: Recipe, training: Split, public: Split
 ) -> None:
     how = Optimizer(name=name, lr=1e-3, weight_decay=0.0, clip=1e-3, momentum=0.0)
-    before = {k: v.clone() for k, v in start(seeded(tiny), CPU).network.named_parameters()}
+    before = {k: v.detach().clone() for k, v in start(seeded(tiny), CPU).network.named_parameters()}
     train(dataclasses.replace(tiny, optimizer=how), training, public, tmp_path)
     after = read_checkpoint(tmp_path / "last.pt")["network"]
     moved = float(sum(((after[k] - v) ** 2).sum() for k, v in before.items())) ** 0.5

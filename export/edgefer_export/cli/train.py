@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefer.config import EngineConfig
-from edgefer.engines import find_model, open_engine
+from edgefer.engines import find_model
 from edgefer.errors import ConfigError
 from edgefer.files import sha256
 from edgefer_export.cli.options import Commands, add_data, add_threads, command, splits_of
@@ -59,7 +58,7 @@ def call(args: argparse.Namespace) -> None:
     given: dict[str, Any] = {}
     origin: dict[str, Any] = {}
     if args.teacher and recipe.target.teacher:
-        origin["teacher"], given["teacher"] = ask(args.teacher, training)
+        origin["teacher"], given["teacher"] = ask(args.teacher, training, args.threads)
     if args.weights:
         origin["weights"], given["weights"] = transferred(args.weights, recipe)
     last = run(
@@ -111,17 +110,17 @@ def rows_of(args: argparse.Namespace, recipe: Recipe) -> tuple[Split, Split]:
     return training, validation
 
 
-def ask(model: Path, training: Split) -> tuple[dict[str, str], Distributions]:
+def ask(model: Path, training: Split, threads: int | None) -> tuple[dict[str, str], Distributions]:
     """Which model the teacher is, and its answers."""
+    from edgefer_export.evaluate.models import open_model
+    from edgefer_export.runs import CHECKPOINT
     from edgefer_export.teacher import answers
 
-    engine = open_engine(EngineConfig(model=str(model)))
+    engine = open_model(model, threads)
     print(f"asking {model} about {len(training)} pictures and their mirror images", flush=True)
     try:
-        return {
-            "name": engine.spec.name,
-            "sha256": sha256(find_model(str(model))),
-        }, answers(engine, training)
+        weights = model / CHECKPOINT if model.is_dir() else find_model(str(model))
+        return {"name": engine.spec.name, "sha256": sha256(weights)}, answers(engine, training)
     finally:
         engine.close()
 
