@@ -48,11 +48,94 @@ def test_both_headers_of_fer2013_csv_give_the_same_splits(
     assert splits["public"].images.shape == (1, 48, 48)
 
 
-def test_a_csv_knows_no_votes_copies_or_blank_pictures(tmp_path: Path) -> None:
+def test_a_csv_knows_no_votes_or_blank_pictures(tmp_path: Path) -> None:
     rows = [("0", pixels(10), "Training")]
     split = load_splits(write_csv(tmp_path / "a.csv", SHORT, rows))["train"]
     assert (split.votes, split.ballots, split.leak, split.flat) == (None, None, None, None)
     assert split.faces() is split
+
+
+def test_copies_in_a_csv_are_found_within_and_across_splits(tmp_path: Path) -> None:
+    usages = ("Training", "Training", "Training", "PublicTest", "PublicTest")
+    values = (10, 20, 10, 20, 30)
+    rows = [("0", pixels(v), usage) for v, usage in zip(values, usages, strict=True)]
+    splits = load_splits(write_csv(tmp_path / "a.csv", SHORT, rows))
+    train, public = splits["train"], splits["public"]
+    assert train.groups is not None
+    assert public.groups is not None
+    assert public.leak is not None
+    assert public.leak.tolist() == [True, False]
+    first, second, third = train.groups.tolist()
+    assert first == third != second
+    assert public.groups.tolist() == [second, -1]
+
+
+def write_votes(path: Path, usages: list[str]) -> Path:
+    """FER+'s file: row i has i + 1 votes for sadness and 2 for contempt."""
+    votes = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    lines = [f"Usage,Image name,{votes}"]
+    for i, usage in enumerate(usages):
+        lines.append(f"{usage},fer{i:07}.png,0,0,0,{i + 1},0,0,0,2,0,0")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_ferplus_votes_join_by_row(tmp_path: Path) -> None:
+    usages = ["Training", "PublicTest", "Training"]
+    rows = [("0", pixels(v), usage) for v, usage in enumerate(usages)]
+    data = write_csv(tmp_path / "fer2013.csv", SPACED, rows)
+    splits = load_splits(data, votes=write_votes(tmp_path / "fer2013new.csv", usages))
+    train, public = splits["train"], splits["public"]
+    assert train.votes is not None
+    assert public.votes is not None
+    assert train.ballots is not None
+    assert train.votes[:, 4].tolist() == [1, 3]
+    assert public.votes.tolist() == [[0, 0, 0, 0, 2, 0, 0]]
+    assert train.ballots.tolist() == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("usages", "told"),
+    [
+        (["Training"], "1 rows and .* 2"),
+        (["Training", "PublicTest", "Training"], "3 rows and .* 2"),
+        (["Training", "PrivateTest"], "line 3"),
+    ],
+)
+def test_votes_of_other_rows_are_refused(tmp_path: Path, usages: list[str], told: str) -> None:
+    rows = [("0", pixels(1), "Training"), ("0", pixels(2), "PublicTest")]
+    data = write_csv(tmp_path / "fer2013.csv", SHORT, rows)
+    with pytest.raises(ConfigError, match=told):
+        load_splits(data, votes=write_votes(tmp_path / "fer2013new.csv", usages))
+
+
+def test_votes_for_an_npz_and_a_crop_of_fer2013_are_refused(tmp_path: Path, npz: Path) -> None:
+    with pytest.raises(ConfigError, match="votes inside"):
+        load_splits(npz, votes=tmp_path / "fer2013new.csv")
+    with pytest.raises(ConfigError, match="already cut"):
+        load_splits(npz, crop="haar")
+
+
+def test_another_size_and_colour_are_given_when_asked(npz: Path) -> None:
+    as_is, large = load_splits(npz)["public"], load_splits(npz, size=96, colour="bgr")["public"]
+    assert large.images.shape == (28, 96, 96, 3)
+    assert (large.images == large.images[..., :1]).all()
+    assert large.labels.tolist() == as_is.labels.tolist()
+    assert large.digest() != as_is.digest()
+    small = large.images[..., 0].reshape(28, 48, 2, 48, 2).mean(axis=(2, 4))
+    assert np.abs(small - as_is.images).mean() < 30  # noise, halved by the interpolation
+
+
+def test_a_csv_in_a_folder_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "archive" / "fer2013"
+    folder.mkdir(parents=True)
+    write_csv(folder / "fer2013.csv", SHORT, [("0", pixels(10), "Training")])
+    assert len(load_splits(tmp_path / "archive")["train"]) == 1
+
+
+def test_a_csv_without_rows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no other"):
+        load_splits(write_csv(tmp_path / "a.csv", SHORT, []))
 
 
 def test_csv_and_npz_of_the_same_rows_have_the_same_digest(tmp_path: Path, public: Split) -> None:
@@ -72,6 +155,10 @@ def test_csv_and_npz_of_the_same_rows_have_the_same_digest(tmp_path: Path, publi
         (("0", pixels(1), "Testing"), "Testing"),
         (("0", pixels(1, 100), "Training"), "100 pixels"),
         (("angry", pixels(1), "Training"), "angry"),
+        (("0", pixels(1).replace("1 1", "1 x", 1), "Training"), "'x'"),
+        (("0", pixels(1).replace("1 1", "1 -1", 1), "Training"), "line 2"),
+        (("0", pixels(1).replace("1 1", "1 1.5", 1), "Training"), "1.5"),
+        (("0", pixels(1).replace("1 1", f"1 {2**64 + 1}", 1), "Training"), "line 2"),
     ],
 )
 def test_a_bad_csv_row_is_named_with_its_line(
@@ -150,3 +237,5 @@ def test_the_shared_data_have_the_published_class_counts(shared: Path) -> None:
     assert splits["train"].counts() == (3995, 436, 4097, 7215, 4830, 3171, 4965)
     assert splits["public"].counts() == (467, 56, 496, 895, 653, 415, 607)
     assert len(splits["train"].faces()) == 28697
+    # Quoted in the card of the model that is shipped.
+    assert splits["public"].digest() == "2c65751a4616"

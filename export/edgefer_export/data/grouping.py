@@ -129,12 +129,14 @@ def _dealt(split: Split, shares: NDArray[np.float64], seed: int) -> NDArray[np.i
     order.sort(key=lambda unit: -len(units[unit]))
     kinds = len(split.expressions)
     room = shares[:, None] * np.maximum(np.bincount(split.labels, minlength=kinds), 1)
+    # Where the expressions do not decide, the share with fewer of its rows gets the group.
+    tie = 1e-6 / (shares * max(len(split), 1))
     taken = np.zeros((len(shares), kinds))
     place = np.empty(len(split), np.int64)
     for unit in order:
         rows = units[unit]
         holds = np.bincount(split.labels[rows], minlength=kinds)
-        to = int(((1 - taken / room) @ holds).argmax())
+        to = int(((1 - taken / room) @ holds - tie * taken.sum(axis=1)).argmax())
         taken[to] += holds
         place[rows] = to
     if len(set(place.tolist())) < len(shares):
