@@ -4,7 +4,7 @@
 `robustness` repeats it on changed pictures, `words`, `report`, `record` and `folder` tell it.
 """
 
-from edgefer_export.evaluate.answers import probabilities, shared_rows, tensors
+from edgefer_export.evaluate.answers import BATCH, probabilities, shared_rows, tensors
 from edgefer_export.evaluate.judge import (
     MAJORITY,
     PLURALITY,
@@ -28,6 +28,7 @@ from edgefer_export.evaluate.scores import Score, score
 from edgefer_export.evaluate.words import UNAVAILABLE, figure, in_words, percent, table
 
 __all__ = [
+    "BATCH",
     "MAJORITY",
     "PLURALITY",
     "STANDARD",

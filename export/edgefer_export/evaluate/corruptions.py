@@ -96,7 +96,7 @@ def turned(pictures: Pictures, degrees: float) -> Pictures:
 
 def covered(pictures: Pictures, band: tuple[float, float]) -> Pictures:
     """Paint a band over the whole width mid-grey; its edges are shares of the height."""
-    out = pictures.copy()
+    out: Pictures = pictures.copy()
     top, bottom = (round(share * pictures.shape[1]) for share in band)
     out[:, top:bottom] = COVER
     return out

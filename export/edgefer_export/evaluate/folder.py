@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from edgefer.errors import ConfigError, OutputError
 from edgefer.files import replacing
+from edgefer.protocols import Engine
 from edgefer_export import charts
 from edgefer_export.data import Split
 from edgefer_export.evaluate.judge import STANDARD, Evaluation
@@ -48,14 +49,14 @@ class Answers:
     groups: NDArray[np.int64] | None  # (N,) as in Split
 
 
-def answers_of(result: Evaluation, split: Split, probs: NDArray[np.float32]) -> Answers:
-    """What `write` would write, without a folder."""
+def answers_of(engine: Engine, split: Split, probs: NDArray[np.float32]) -> Answers:
+    """Of (N, K) probabilities that the engine gave for this split."""
     return Answers(
-        result.model,
-        result.runtime,
-        f"{result.dataset} {result.split}",
-        result.digest,
-        result.expressions,
+        engine.spec.name,
+        engine.runtime,
+        f"{split.dataset} {split.name}",
+        split.digest(),
+        split.expressions,
         split.labels,
         probs.argmax(axis=1).astype(np.int64),
         split.groups,
