@@ -77,7 +77,10 @@ def report(record: dict[str, Any]) -> str:
     splits = record["splits"]
     names = next(iter(splits.values()))["counts"]
     rows = [[name, *(_cell(split["counts"][name]) for split in splits.values())] for name in names]
-    rows += [[words, *(_cell(s[key]) for s in splits.values())] for words, key in LINES]
+    for words, key in LINES:
+        values = [split[key] for split in splits.values()]
+        if values != [None] * len(values):
+            rows.append([words, *map(_cell, values)])
     size = record["size"]
     title = f"{record['dataset']}, {size} x {size} px {record['colour']}; {record['divided']}"
     lines = [*_wrapped(title), "", text_table(("", *splits), rows), ""]

@@ -38,6 +38,7 @@ def ckplus_parts(folder: Path) -> tuple[Path, Path] | None:
 def list_ckplus(root: Path, frames: Path, labels: Path, peaks: int) -> Listing:
     """The last frames of each labelled sequence; the others are reported. Raises OSError."""
     pictures: list[Picture] = []
+    peaks_alone: list[Picture] = []
     skipped: list[Skipped] = []
     for sequence in sorted(path for path in frames.glob("*/*") if path.is_dir()):
         name = sequence.relative_to(frames)
@@ -52,7 +53,8 @@ def list_ckplus(root: Path, frames: Path, labels: Path, peaks: int) -> Listing:
         else:
             person = person_of(last[-1].name) or f"CK+ {sequence.parent.name}"
             pictures.extend(Picture(path, CODES[code], person=person) for path in last)
-    return Listing("CK+", root, tuple(pictures), tuple(skipped), counted_as_one=peaks)
+            peaks_alone.append(pictures[-1])
+    return Listing("CK+", root, tuple(pictures), tuple(skipped), tuple(peaks_alone))
 
 
 def _part(root: Path, name: str) -> Path | None:

@@ -63,7 +63,7 @@ def from_npz(path: Path, how: Loading) -> Dataset:
             raise ConfigError(f"{path} has no {', '.join(missing)}; expected {', '.join(NPZ_KEYS)}")
         with np.load(path) as arrays:
             images, labels, usage, crowd, leak, flat = (arrays[key] for key in NPZ_KEYS)
-            groups = arrays["dup_group"] if "dup_group" in present else copies(images)
+            marked = arrays["dup_group"] if "dup_group" in present else None
     except (ValueError, EOFError, zipfile.BadZipFile) as exc:
         raise ConfigError(f"{path} is not an npz of plain arrays: {exc}") from exc
     n = len(labels)
@@ -71,6 +71,7 @@ def from_npz(path: Path, how: Loading) -> Dataset:
         raise ConfigError(
             f"{path}: images are {images.dtype} {images.shape}; expected uint8 ({n}, 48, 48)"
         )
+    groups = copies(images) if marked is None else marked.astype(np.int64)
     if crowd.shape != (n, 10) or {len(usage), len(leak), len(flat), len(groups)} != {n}:
         raise ConfigError(f"{path}: its arrays have not {n} rows each, and 10 vote columns")
     if n and (labels.min() < 0 or labels.max() >= len(EXPRESSIONS)):
@@ -84,7 +85,7 @@ def from_npz(path: Path, how: Loading) -> Dataset:
         *_votes(crowd),
         leak.astype(bool),
         flat.astype(bool),
-        groups.astype(np.int64),
+        groups,
     )
     masks = {name: usage == number for number, name in enumerate(NPZ_USAGES)}
     return _dataset(path, {k: whole.where(m) for k, m in masks.items() if m.any()}, how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -48,8 +49,8 @@ class Listing:
     root: Path
     pictures: tuple[Picture, ...]
     skipped: tuple[Skipped, ...] = ()
-    counted_as_one: int = 1
-    """How many pictures the published tables count as one: frames of a sequence."""
+    counted: tuple[Picture, ...] | None = None
+    """What published tables count, where that is not every picture: one frame of a sequence."""
 
 
 def find_pictures(folder: Path) -> Iterator[Path]:
@@ -134,6 +135,7 @@ def _read(
     face_of = _cropper(how)
     images, kept, skipped, damaged = [], [], [], 0
     for row, picture in enumerate(pictures):
+        _progress(row, len(pictures))
         where = str(picture.path.relative_to(root))
         try:
             image = read_image(picture.path)
@@ -154,6 +156,14 @@ def _read(
             + (f"; first {skipped[0].where}: {skipped[0].reason}" if skipped else "")
         )
     return np.stack(images), kept, skipped
+
+
+def _progress(done: int, of: int) -> None:
+    """On a terminal, how far it is: thousands of large pictures take minutes."""
+    if done % 100 == 0 and done and sys.stderr.isatty():
+        print(
+            f"\r{done:,} of {of:,} pictures", end="\n" if done + 100 >= of else "", file=sys.stderr
+        )
 
 
 def _cropper(how: Loading) -> Callable[[Image], Box | None]:
@@ -202,6 +212,6 @@ def _divide(
 def _counts(listing: Listing) -> dict[str, Counter[str]]:
     """Of what there is to read, whether or not it can be: that is what was published."""
     counts: dict[str, Counter[str]] = {}
-    for picture in listing.pictures[:: listing.counted_as_one]:
+    for picture in listing.pictures if listing.counted is None else listing.counted:
         counts.setdefault(picture.split or ALL, Counter())[picture.expression] += 1
     return counts
