@@ -17,7 +17,10 @@ def parameters(network: nn.Module) -> int:
 
 @torch.no_grad()
 def macs(network: nn.Module, shape: tuple[int, int, int]) -> int:
-    """Multiply-accumulates of every Conv2d and Linear for one input of (channels, h, w)."""
+    """Multiply-accumulates of every Conv2d and Linear for one input of (channels, h, w).
+
+    The network may be on any device; on "meta" nothing is computed, and a big one is quick.
+    """
     total = 0
 
     def add(layer: nn.Module, _: Any, out: Tensor) -> None:
@@ -30,8 +33,9 @@ def macs(network: nn.Module, shape: tuple[int, int, int]) -> int:
 
     hooks = [layer.register_forward_hook(add) for layer in network.modules()]
     training = network.training
+    device = next((p.device for p in network.parameters()), None)
     try:
-        network.eval()(torch.zeros(1, *shape))
+        network.eval()(torch.zeros(1, *shape, device=device))
     finally:
         network.train(training)
         for hook in hooks:
