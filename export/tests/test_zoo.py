@@ -210,7 +210,7 @@ def test_the_listing_fits_a_terminal_and_names_every_network(
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     for name in NETWORKS:
-        assert out.count(f"| {name} ") == 2
+        assert out.count(f"\n| {name} ") == 2  # among the counts and among the notes
     assert "| -892,440   |" in out
     assert "exact" in out
     assert "reconstructions" in out
