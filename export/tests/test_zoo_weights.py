@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from edgefer.errors import ConfigError, ModelError
-from edgefer_export import zoo
 from edgefer_export.zoo import build
-from edgefer_export.zoo.weights import read_weights
+from edgefer_export.zoo.weights import read_weights, transfer
 
 BLOCKS = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
 
@@ -52,7 +51,7 @@ def test_all_but_the_head_of_torchvisions_resnet50_is_loaded(
 ) -> None:
     network = build("resnet50-bottleneck", channels=3)
     head = network.get_parameter("fc.weight").clone()
-    loaded, skipped = zoo.transfer(network, torchvision)
+    loaded, skipped = transfer(network, torchvision)
     assert skipped == (
         ("fc.weight", "1000 x 2048 in the file, 7 x 2048 here"),
         ("fc.bias", "1000 in the file, 7 here"),
@@ -67,7 +66,7 @@ def test_a_grey_network_answers_as_the_colour_one_does_to_grey(
     torchvision: dict[str, Tensor],
 ) -> None:
     network = build("resnet50-bottleneck", channels=1)
-    loaded, _ = zoo.transfer(network, torchvision)
+    loaded, _ = transfer(network, torchvision)
     assert "conv1.weight" in loaded
     filters = network.get_parameter("conv1.weight")
     grey = torch.rand(1, 1, 20, 20)
@@ -80,14 +79,14 @@ def test_a_grey_network_answers_as_the_colour_one_does_to_grey(
 def test_what_is_on_one_side_only_is_told() -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2, bias=False))
     state = {"0.weight": torch.ones(2, 2), "2.weight": torch.ones(2, 2), "0.bias": torch.ones(2)}
-    loaded, skipped = zoo.transfer(network, state)
+    loaded, skipped = transfer(network, state)
     assert loaded == ("0.weight", "0.bias")
     assert skipped == (("1.weight", "not in the file"), ("2.weight", "not in this network"))
 
 
 def test_half_precision_weights_are_taken() -> None:
     network = nn.Linear(2, 2)
-    zoo.transfer(network, {"weight": torch.full((2, 2), 0.5, dtype=torch.float16)})
+    transfer(network, {"weight": torch.full((2, 2), 0.5, dtype=torch.float16)})
     assert network.weight.dtype == torch.float32
     assert bool((network.weight == 0.5).all())
 
@@ -100,7 +99,7 @@ def test_weights_of_no_use_are_refused_and_change_nothing(state: dict[str, Tenso
     network = nn.Linear(2, 2)
     before = network.weight.clone()
     with pytest.raises(ModelError):
-        zoo.transfer(network, state)
+        transfer(network, state)
     assert torch.equal(network.weight, before)
 
 

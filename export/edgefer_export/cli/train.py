@@ -128,11 +128,11 @@ def ask(model: Path, training: Split, threads: int | None) -> tuple[dict[str, st
 def transferred(path: Path, recipe: Recipe) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Which checkpoint it is, and its weights in a network of this recipe; what of the network
     it does not fit keeps its fresh weights, and is named."""
-    from edgefer_export.runs import network_of, read_checkpoint
-    from edgefer_export.zoo import transfer
+    from edgefer_export.runs import network_of
+    from edgefer_export.zoo.weights import read_weights, transfer
 
     network = network_of(recipe)
-    loaded, skipped = transfer(network, read_checkpoint(path))
+    loaded, skipped = transfer(network, read_weights(path))
     print(f"{path}: {len(loaded)} tensors taken")
     for name, why in skipped:
         print(f"  {name} not: {why}")

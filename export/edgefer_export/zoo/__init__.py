@@ -14,7 +14,7 @@ from edgefer.errors import ConfigError, UnknownName
 from edgefer_export.zoo.published import NORHIKMAH_2022, ROBOT_2024, TABLE_1
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 SIZE = 64
 """Side of the input for which costs are listed, px; the published text's."""
@@ -194,12 +194,3 @@ def build(name: str, *, classes: int = 7, channels: int = 3, size: int = SIZE) -
 
             return ResNet50(classes, channels)
     raise AssertionError(f"{name} is listed and cannot be built")
-
-
-def transfer(
-    network: nn.Module, state: Mapping[str, Tensor]
-) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """See `edgefer_export.zoo.weights.transfer`."""
-    from edgefer_export.zoo import weights
-
-    return weights.transfer(network, state)
