@@ -200,6 +200,17 @@ def differences(
             yield f"{at}{key} was {old}, is {new}"
 
 
+def refuse_other_rows(run: Run, part: str, split: Split) -> None:
+    """Raises ConfigError where a split is not what the run's record holds as `part`: "train" or
+    "validation"."""
+    recorded = run.record[part].get("digest")
+    if recorded != split.digest():
+        raise ConfigError(
+            f"the {split.name} split has digest {split.digest()}, the run in {run.folder} was made "
+            f"with {recorded}; give --data what it was made with, read in the same way"
+        )
+
+
 def write_checkpoint(state: Mapping[str, Any], path: Path) -> None:
     """Replace a checkpoint whole: a kill leaves either the old one or the new one."""
     with replacing(path) as file:

@@ -5,55 +5,93 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from torch import nn
 
 from edgefer.classifier import softmax
 from edgefer.engines.ort import OrtEngine
-from edgefer.errors import ModelError
+from edgefer.errors import ConfigError, ModelError
 from edgefer.files import replacing
-from edgefer.protocols import Engine
-from edgefer.spec import METADATA_KEY, ModelSpec, Preprocessing
+from edgefer.spec import METADATA_KEY, ModelSpec, Precision, Preprocessing
+from edgefer_export.calibration import fit_temperature
 from edgefer_export.data import Split
-from edgefer_export.evaluate import Evaluation, evaluate, in_words, tensors
-from edgefer_export.runs import Run
+from edgefer_export.evaluate import Evaluation, in_words, judge, refuse_empty
+from edgefer_export.half import halved
+from edgefer_export.parity import Parity, answers, compare
+from edgefer_export.quantise import quantised
+from edgefer_export.runs import Run, refuse_other_rows
 from edgefer_export.torch_engine import TorchEngine, describe
 
 OPSET = 13
 """The newest that TensorRT 8.2, the last one for the original Jetson Nano, reads."""
 INPUT, OUTPUT = "input", "logits"
-TOLERANCE = 1e-4
-"""Greatest difference of a probability between ONNX Runtime and torch."""
-COMPARED = 256
 
 
-def export(run: Run, public: Split, path: Path) -> Evaluation:
-    """Write the model and return its evaluation on `public`, which its description quotes.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A file that was written, and what was measured before it was."""
 
-    Raises ModelError where the file would not answer as torch does: then nothing is written.
-    OutputError where it cannot be.
+    spec: ModelSpec
+    parity: Parity
+    result: Evaluation
+
+
+def export(
+    run: Run,
+    public: Split,
+    path: Path,
+    precision: Precision = "fp32",
+    training: Split | None = None,
+) -> Exported:
+    """Write the model; its description quotes its evaluation on `public`, to which its
+    temperature is fitted.
+
+    int8 finds its ranges on pictures of `training`. Raises ModelError where the file would not
+    answer as torch does: then nothing is written. ConfigError where int8 has no training
+    pictures, or others than the run had, or `public` has no rows; OutputError where the file
+    cannot be written.
     """
-    model = to_graph(run.network, run.recipe.input())
-    spec = describe(run)
+    public = public.only(run.expressions)
+    refuse_empty(public)
+    model = converted(to_graph(run.network, run.recipe.input()), run, precision, training)
+    spec = dataclasses.replace(describe(run), precision=precision)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         draft.write_bytes(described(model, spec))
         engine = OrtEngine(draft)
-        compare(engine, TorchEngine(run.network, spec), public)
-        result = evaluate(engine, public)
+        parity = compare(engine, TorchEngine(run.network, spec), public, precision)
+        logits = answers(engine, public.images)
+        temperature = round(fit_temperature(logits, public.labels), 4)
+        result = judge(engine, public, softmax(logits, temperature))
         engine.close()
-    spec = dataclasses.replace(spec, accuracy=in_words(result))
+    spec = dataclasses.replace(spec, temperature=temperature, accuracy=in_words(result))
     with replacing(path) as file:
         file.write(described(model, spec))
-    return result
+    return Exported(spec, parity, result)
+
+
+def converted(
+    model: onnx.ModelProto, run: Run, precision: Precision, training: Split | None
+) -> onnx.ModelProto:
+    """The fp32 graph in another precision."""
+    match precision:
+        case "fp32":
+            return model
+        case "fp16":
+            return halved(model)
+        case "int8":
+            if training is None:
+                raise ConfigError("int8 needs training pictures to find its ranges")
+            refuse_other_rows(run, "train", training)
+            return quantised(model, training, run.recipe.input())
 
 
 def to_graph(network: nn.Module, how: Preprocessing) -> onnx.ModelProto:
-    """An ONNX model of opset 13 with a dynamic batch; raises ModelError where it is not one."""
+    """An ONNX model of opset 13 with a dynamic batch."""
     example = torch.zeros(2, how.channels, how.height, how.width)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # torch 2.9 and later warn that the other exporter is preferred; it does not keep to
@@ -71,15 +109,15 @@ def to_graph(network: nn.Module, how: Preprocessing) -> onnx.ModelProto:
             output_names=[OUTPUT],
             dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
         )
-        model = onnx.load(file)
-    opsets = {entry.domain: entry.version for entry in model.opset_import}
-    if opsets != {"": OPSET}:
-        raise ModelError(f"torch {torch.__version__} wrote opsets {opsets}; only {OPSET} is wanted")
-    return model
+        return onnx.load(file)
 
 
 def described(model: onnx.ModelProto, spec: ModelSpec) -> bytes:
-    """The file's bytes with the spec among its metadata; ModelError where it is not sound."""
+    """The file's bytes with the spec as its metadata; ModelError where it is not sound ONNX of
+    opset 13."""
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    if opsets != {"": OPSET}:
+        raise ModelError(f"the exported {spec.name} has opsets {opsets}; only {OPSET} is wanted")
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -87,21 +125,3 @@ def described(model: onnx.ModelProto, spec: ModelSpec) -> bytes:
         raise ModelError(f"the exported {spec.name} is not sound ONNX: {exc}") from exc
     data: bytes = model.SerializeToString()
     return data
-
-
-def compare(engine: Engine, reference: Engine, split: Split) -> float:
-    """The greatest difference of a probability over up to 256 pictures of a split.
-
-    Raises ModelError where it is above 1e-4, or a most probable label differs.
-    """
-    batch = tensors(split.images[:COMPARED], reference.spec.preprocessing)
-    ours, theirs = softmax(engine.infer(batch)), softmax(reference.infer(batch))
-    worst = float(np.abs(ours - theirs).max())
-    changed = int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum())
-    if not worst <= TOLERANCE or changed:  # `not <=` refuses nan too
-        raise ModelError(
-            f"{engine.spec.name} on {engine.runtime} differs from {reference.runtime}: by up to "
-            f"{worst:.1e} in a probability ({TOLERANCE:.0e} allowed), in {changed} of {len(batch)} "
-            "most probable labels (0 allowed). Nothing was written"
-        )
-    return worst

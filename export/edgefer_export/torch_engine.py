@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgefer.spec import EXPRESSIONS, ModelSpec
+from edgefer.spec import ModelSpec
 from edgefer_export import measure
 from edgefer_export.runs import Run
 
@@ -35,15 +38,23 @@ class TorchEngine:
         """Nothing is held beside memory."""
 
 
-def describe(run: Run, accuracy: str = "") -> ModelSpec:
+def describe(run: Run) -> ModelSpec:
     """What the model of a run is; every count is taken from the network."""
     how = run.recipe.input()
     return ModelSpec(
         name=run.recipe.name,
-        labels=EXPRESSIONS,
+        labels=run.expressions,
         preprocessing=how,
         output="logits",
         parameters=measure.parameters(run.network),
         macs=measure.macs(run.network, (how.channels, how.height, how.width)),
-        accuracy=accuracy,
+        precision="fp32",
+        recipe=f"{run.recipe.name} {digest(run)}",
+        network=run.recipe.network,
     )
+
+
+def digest(run: Run) -> str:
+    """Twelve hex digits that name the recipe as the run's record holds it: every setting."""
+    text = json.dumps(run.record["recipe"], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -105,3 +105,43 @@ def settled(finished: Run, public: Split) -> Run:
             layer.momentum = 1.0
     network(torch.from_numpy(tensors(public.images, finished.recipe.input())))
     return dataclasses.replace(finished, network=network.eval())
+
+
+@pytest.fixture(scope="session")
+def lessons() -> dict[str, Split]:
+    """Seven patterns, each an expression, in noise: 70 training rows and 70 public ones."""
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(40, 216, (7, 4, 4)).repeat(12, axis=1).repeat(12, axis=2)
+    labels = np.arange(70) % 7
+    splits = {}
+    for name in ("train", "public"):
+        noise = rng.normal(0, 8, (70, 48, 48))
+        images = (patterns[labels] + noise).clip(0, 255).astype(np.uint8)
+        splits[name] = Split(name, images, labels.astype(np.int64))
+    return splits
+
+
+@pytest.fixture(scope="session")
+def certain(finished: Run, lessons: dict[str, Split]) -> Run:
+    """The finished run with a network that has learned the lessons: its answers are far enough
+    apart that rounding does not change them."""
+    torch.manual_seed(0)
+    network = build(finished.recipe.network).train()
+    split = lessons["train"]
+    batch = torch.from_numpy(tensors(split.images, finished.recipe.input()))
+    labels = torch.from_numpy(split.labels)
+    steps = torch.optim.AdamW(network.parameters(), lr=2e-3)
+    for _ in range(12):
+        steps.zero_grad()
+        nn.functional.cross_entropy(network(batch), labels).backward()  # type: ignore[no-untyped-call]
+        steps.step()
+    for layer in network.modules():
+        if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            layer.momentum = 1.0
+    with torch.no_grad():
+        network(batch)
+    rows = {
+        "train": {"rows": 70, "digest": split.digest()},
+        "validation": {"split": "public", "rows": 70, "digest": lessons["public"].digest()},
+    }
+    return dataclasses.replace(finished, network=network.eval(), record={**finished.record, **rows})

@@ -7,64 +7,119 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from numpy.typing import NDArray
 
+from edgefer.engines.onnx_file import read_onnx
 from edgefer.engines.ort import OrtEngine
-from edgefer.errors import ModelError
+from edgefer.errors import ConfigError, ModelError
 from edgefer.spec import EXPRESSIONS, METADATA_KEY, ModelSpec
 from edgefer_export import to_onnx
+from edgefer_export.calibration import fit_temperature
 from edgefer_export.data import Split
-from edgefer_export.evaluate import Evaluation, figure, tensors
+from edgefer_export.evaluate import figure, tensors
+from edgefer_export.parity import answers
 from edgefer_export.runs import Run
-from edgefer_export.to_onnx import compare, export
-from edgefer_export.torch_engine import TorchEngine, describe
+from edgefer_export.to_onnx import Exported, export
+from edgefer_export.torch_engine import describe, digest
 from edgefer_export.zoo import build
 
-Exported = tuple[Path, Evaluation]
+Written = tuple[Path, Exported]
 
 
 @pytest.fixture(scope="module")
-def exported(settled: Run, public: Split, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+def exported(settled: Run, public: Split, tmp_path_factory: pytest.TempPathFactory) -> Written:
     path = tmp_path_factory.mktemp("onnx") / "tiny.onnx"
     return path, export(settled, public, path)
 
 
-def test_the_file_is_opset_13_and_nothing_else(exported: Exported) -> None:
-    opsets = onnx.load(exported[0]).opset_import
+@pytest.fixture(scope="module", params=["fp32", "fp16", "int8"])
+def lesson(
+    request: pytest.FixtureRequest,
+    certain: Run,
+    lessons: dict[str, Split],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Written:
+    """A network that has learned something, in each precision."""
+    path = tmp_path_factory.mktemp("onnx") / f"{request.param}.onnx"
+    return path, export(certain, lessons["public"], path, request.param, lessons["train"])
+
+
+def test_the_file_is_opset_13_and_nothing_else(lesson: Written) -> None:
+    opsets = onnx.load(lesson[0]).opset_import
     assert [(entry.domain, entry.version) for entry in opsets] == [("", 13)]
 
 
-def test_input_and_output_are_named_and_any_batch_goes(exported: Exported) -> None:
-    graph = onnx.load(exported[0]).graph
+def test_input_and_output_are_named_and_any_batch_of_float32_goes(lesson: Written) -> None:
+    graph = onnx.load(lesson[0]).graph
     assert [value.name for value in graph.input] == ["input"]
     assert [value.name for value in graph.output] == ["logits"]
-    engine = OrtEngine(exported[0])
+    engine = OrtEngine(lesson[0])
     for n in (1, 2, 5):
         assert engine.infer(np.zeros((n, 3, 32, 32), np.float32)).shape == (n, 7)
 
 
-def test_the_spec_is_read_back_as_it_was_written(exported: Exported, settled: Run) -> None:
+def test_the_file_holds_the_precision_that_was_asked_for(lesson: Written) -> None:
+    path, written = lesson
+    assert read_onnx(path).precision == path.stem
+    assert written.spec.precision == written.parity.precision == path.stem
+    assert OrtEngine(path).spec == written.spec
+
+
+def test_every_precision_answers_the_lessons_as_torch_does(lesson: Written) -> None:
+    _, written = lesson
+    assert written.parity.agreement == 1
+    assert written.parity.reference_accuracy > 0.9
+    assert written.result.standard.accuracy == written.parity.accuracy
+    limit = {"fp32": 1e-5, "fp16": 0.02, "int8": 0.2}[written.parity.precision]
+    assert 0 < written.parity.difference < limit
+
+
+def test_the_temperature_is_the_one_that_fits_the_files_own_answers(
+    lesson: Written, lessons: dict[str, Split]
+) -> None:
+    path, written = lesson
+    logits = answers(OrtEngine(path), lessons["public"].images)
+    fitted = fit_temperature(logits, lessons["public"].labels)
+    assert written.spec.temperature == pytest.approx(fitted, abs=1e-4)
+    assert written.spec.temperature != 1
+
+
+def test_int8_without_the_runs_own_training_pictures_is_refused(
+    certain: Run, lessons: dict[str, Split], tmp_path: Path
+) -> None:
+    for pictures in (None, lessons["public"]):
+        with pytest.raises(ConfigError):
+            export(certain, lessons["public"], tmp_path / "m.onnx", "int8", pictures)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_public_split_without_rows_is_refused(
+    certain: Run, lessons: dict[str, Split], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError):
+        export(certain, lessons["public"].where(np.arange(0)), tmp_path / "m.onnx")
+
+
+def test_the_spec_is_read_back_as_it_was_written(exported: Written, settled: Run) -> None:
     spec = OrtEngine(exported[0]).spec
-    assert dataclasses.replace(spec, accuracy="") == describe(settled)
+    assert dataclasses.replace(spec, accuracy="", temperature=1.0) == describe(settled)
+    assert spec.network == "lightweight"
+    assert spec.recipe.startswith("tiny ")
     assert spec.parameters == 2_893_395
     assert spec.labels == EXPRESSIONS
     assert spec.preprocessing == settled.recipe.input()
 
 
-def test_the_quoted_accuracy_is_the_evaluated_one(exported: Exported) -> None:
-    path, result = exported
+def test_the_quoted_accuracy_is_the_evaluated_one(exported: Written) -> None:
+    path, written = exported
     (entry,) = onnx.load(path).metadata_props
     assert entry.key == METADATA_KEY
     said = ModelSpec.from_json(entry.value).accuracy
-    assert figure(result.standard) in said
-    assert result.digest in said
+    assert figure(written.result.standard) in said
+    assert written.result.digest in said
 
 
-def test_onnx_runtime_answers_as_torch_does(
-    exported: Exported, settled: Run, public: Split
-) -> None:
-    reference = TorchEngine(settled.network, describe(settled))
-    assert compare(OrtEngine(exported[0]), reference, public) <= 1e-4
+def test_onnx_runtime_answers_as_torch_does(exported: Written, settled: Run, public: Split) -> None:
+    assert exported[1].parity.difference <= 1e-4
     batch = tensors(public.images, settled.recipe.input())
     with torch.no_grad():
         wanted = settled.network(torch.from_numpy(batch)).numpy()
@@ -85,23 +140,8 @@ def test_a_graph_that_answers_otherwise_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == [path]
 
 
-class Nan:
-    """An engine whose answers are no numbers."""
-
-    exclusive = False
-    runtime = "none"
-
-    def __init__(self, spec: ModelSpec) -> None:
-        self.spec = spec
-
-    def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.full((len(batch), len(self.spec.labels)), np.nan, np.float32)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def test_an_engine_that_answers_nan_is_refused(settled: Run, public: Split) -> None:
-    spec = describe(settled)
-    with pytest.raises(ModelError, match="nan"):
-        compare(Nan(spec), TorchEngine(settled.network, spec), public)
+def test_a_recipe_that_differs_has_another_digest(settled: Run) -> None:
+    changed = {**settled.record, "recipe": {**settled.record["recipe"], "seed": 1}}
+    assert digest(dataclasses.replace(settled, record=changed)) != digest(settled)
+    turned = dict(reversed(settled.record["recipe"].items()))
+    assert digest(dataclasses.replace(settled, record={"recipe": turned})) == digest(settled)

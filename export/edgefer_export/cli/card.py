@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from edgefer.files import replacing
-from edgefer_export.cli.options import Commands, add_data, command, splits_of
+from edgefer_export.cli.options import Commands, add_data, command, rows_of
 
 
 def add(commands: Commands) -> None:
@@ -21,13 +21,10 @@ def add(commands: Commands) -> None:
 
 def call(args: argparse.Namespace) -> None:
     from edgefer_export.card import card as write
-    from edgefer_export.data import pick
     from edgefer_export.runs import read_run
 
     run = read_run(args.folder)
-    splits = splits_of(args)
-    training, public = (pick(splits, name, args.data) for name in ("train", "public"))
-    text = write(run, args.model, training.faces(), public)
+    text = write(run, args.model, *rows_of(args, run))
     with replacing(args.output) as file:
         file.write(text.encode())
     print(args.output)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from edgefer.errors import ConfigError
-from edgefer_export.cli.options import Commands, add_data, command, split_of
+from edgefer.spec import Precision
+from edgefer_export.cli.options import Commands, add_data, command, rows_of
 
 
 def add(commands: Commands) -> None:
@@ -16,6 +18,12 @@ def add(commands: Commands) -> None:
     p.add_argument("folder", type=Path, metavar="RUN", help="folder of the run")
     add_data(p)
     p.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.onnx")
+    p.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="fp32",
+        help="fp16 for TensorRT and GPUs, int8 for processors [%(default)s]",
+    )
 
 
 def call(args: argparse.Namespace) -> None:
@@ -25,6 +33,11 @@ def call(args: argparse.Namespace) -> None:
     run = read_run(args.folder)
     if args.output.suffix != ".onnx":
         raise ConfigError(f"-o is {args.output}; the file's name must end in .onnx")
-    write(run, split_of(args, "public"), args.output)
+    training, public = rows_of(args, run)
+    written = write(run, public, args.output, args.precision, training)
+    print(f"{args.output}: {args.output.stat().st_size:,} bytes, {written.parity.in_words()}")
+    print(
+        f"temperature {written.spec.temperature:g}, fitted to {len(public)} rows of {public.name}"
+    )
     done = f"{run.epoch} of {run.recipe.epochs} epochs"
-    print(f"{args.output}: {done}. Next: edgefer-export card {args.folder} {args.output} ...")
+    print(f"{done}. Next: edgefer-export card {args.folder} {args.output} ...")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgefer_export.data import (
     HELD_OUT,
@@ -15,6 +15,9 @@ from edgefer_export.data import (
     pick,
     report_skipped,
 )
+
+if TYPE_CHECKING:
+    from edgefer_export.runs import Run  # torch, a second that `--help` need not spend
 
 Commands = Any  # argparse's own type of what add_subparsers returns is private
 
@@ -98,6 +101,18 @@ def splits_of(args: argparse.Namespace, held_out: float = HELD_OUT) -> dict[str,
     dataset = load_dataset(args.data, loading_of(args, held_out))
     report_skipped(args.data, dataset.skipped)
     return dataset.splits
+
+
+def rows_of(args: argparse.Namespace, run: Run) -> tuple[Split, Split]:
+    """The training and the validation rows of `--data` as a run saw them.
+
+    Raises UnknownName where the data have none.
+    """
+    splits = splits_of(args, run.recipe.data.validation)
+    training, validation = (
+        pick(splits, name, args.data).only(run.expressions) for name in ("train", "public")
+    )
+    return training.faces(), validation
 
 
 def split_of(args: argparse.Namespace, name: str) -> Split:
