@@ -11,7 +11,7 @@ from edgefer_export import train as loop
 from edgefer_export.cli import main, parser
 from edgefer_export.runs import Run, read_checkpoint
 
-RECIPE = "batch = 16\nwarmup_epochs = 0.5\n[[stages]]\nsize = 32\nepochs = 1\n"
+RECIPE = "batch = 16\n[schedule]\nwarmup_epochs = 0.5\n[[stages]]\nsize = 32\nepochs = 1\n"
 
 
 def test_train_export_evaluate_and_card_work_one_after_the_other(
