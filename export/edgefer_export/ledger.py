@@ -13,8 +13,8 @@ from edgefer.bench.provenance import command_line, environment
 from edgefer_export import measure
 from edgefer_export.data import Split
 from edgefer_export.evaluate import Evaluation, Score, figure, judge, probabilities, table
+from edgefer_export.evaluate.evaluation import MAJORITY
 from edgefer_export.evaluate.intervals import Interval, of_mean
-from edgefer_export.evaluate.judge import MAJORITY
 from edgefer_export.evaluate.words import points
 from edgefer_export.recipe import Recipe
 from edgefer_export.runs import Run, differences, read_metrics

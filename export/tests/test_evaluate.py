@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,11 +19,15 @@ from edgefer_export.evaluate import (
     UNAVAILABLE,
     Evaluation,
     evaluate,
+    figure,
+    in_words,
     percent,
     probabilities,
     report,
     to_record,
 )
+from edgefer_export.evaluate.intervals import Interval
+from edgefer_export.evaluate.words import points
 
 GREY = Preprocessing(64, 64, channels=1, colour="grey", mean=(0.0,), std=(1.0,))
 
@@ -147,7 +152,7 @@ def test_common_leaves_out_rows_that_the_model_never_answers(split: Split) -> No
     result = evaluate(Bright((*EXPRESSIONS[:4], *EXPRESSIONS[5:])), split, common=True)
     assert (result.rows, result.left_out) == (4, 1)  # the row of sad
     assert counts(result, STANDARD) == (4, 4)
-    assert "1 rows" in report(result)
+    assert "1 row left out" in report(result)
 
 
 def test_two_expressions_must_be_shared(split: Split) -> None:
@@ -184,3 +189,55 @@ def test_more_rows_than_a_batch_keep_their_order() -> None:
 def test_what_is_not_known_is_not_a_number() -> None:
     assert percent(None) == percent(math.nan) == UNAVAILABLE
     assert percent(0.0) == "0.0 %"
+
+
+def test_colour_pictures_of_any_side_with_labels_of_their_own_are_judged() -> None:
+    """The data's numbers mean the data's names: its 0 is happy, the model's 0 is sad."""
+    answers = [3, 4, 3, 4, 4, 4]  # happy, sad, ...
+    grey = np.repeat(np.array(answers, np.uint8), 90 * 70 * 3).reshape(-1, 90, 70, 3)
+    split = Split(
+        "test",
+        grey,
+        np.array([0, 1, 0, 1, 0, 0]),
+        groups=np.array([5, 5, 6, 6, -1, -1]),
+        expressions=("happy", "sad"),
+        dataset="made up",
+    )
+    result = evaluate(Bright(("sad", "happy")), split)
+    assert result.standard.confusion == ((2, 2), (0, 2))
+    assert result.grouped
+    text = report(result)
+    assert "made up test, 6 rows" in text
+    assert "groups of rows" in text
+    assert in_words(result).startswith(f"made up test ({split.digest()}): 66.7 % [")
+
+
+def test_a_temperature_in_the_models_description_is_used(split: Split) -> None:
+    engine = Bright()
+    before = probabilities(engine, split)
+    engine.spec = dataclasses.replace(engine.spec, temperature=9.0)
+    after = probabilities(engine, split)
+    assert after.max(axis=1) == pytest.approx(np.e / (np.e + 6), rel=1e-5)
+    assert before.max() > 0.99
+
+
+def test_calibration_is_told_before_and_after(split: Split) -> None:
+    """Sure of every answer and wrong in one of five: a temperature above 1 helps."""
+    many = split.where(np.tile(np.arange(5), 20))
+    found = evaluate(Bright(), many).calibration
+    assert found is not None
+    assert found.before.error == pytest.approx(0.2, abs=0.01)
+    assert found.after.error < 0.1
+    assert found.temperature > 2
+    assert found.loss_after < found.loss_before
+    record = to_record(evaluate(Bright(), many))["calibration"]
+    assert record["before"]["ece"] == found.before.error
+    assert evaluate(Bright(), split.where(np.arange(1))).calibration is None
+
+
+def test_figures_are_printed_with_interval_and_n(split: Split) -> None:
+    assert re.fullmatch(
+        r"80\.0 % \[\d+\.\d, 100\.0\] \(n 5\)", figure(evaluate(Bright(), split).standard)
+    )
+    assert points(-0.0213, Interval(-0.0291, -0.0004)) == "-2.1 [-2.9, 0.0]"
+    assert points(-0.0001, None) == "+0.0"

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from edgefer.spec import EXPRESSIONS
+from edgefer_export.cli import evaluate as cli
 from edgefer_export.cli import main
 from edgefer_export.data import Split
 from edgefer_export.evaluate.folder import is_report, read
+from edgefer_export.evaluate.intervals import RESAMPLES
 from edgefer_export.runs import CHECKPOINT, Run
 
 
@@ -118,6 +120,10 @@ def test_errors_of_asking_are_one_line(
         assert err.startswith("edgefer-export: ")
         assert said in err
         assert err.count("\n") == 1
+
+
+def test_the_command_lines_number_of_resamples_is_the_librarys() -> None:
+    assert cli.RESAMPLES == RESAMPLES
 
 
 def test_data_or_scenes_must_be_given(capsys: pytest.CaptureFixture[str]) -> None:

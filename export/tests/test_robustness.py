@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 from edgefer.spec import ModelSpec, Preprocessing
 from edgefer_export.data import Split
-from edgefer_export.evaluate import probabilities, robustness
+from edgefer_export.evaluate import measure_robustness, probabilities
 from edgefer_export.evaluate.corruptions import CORRUPTIONS
-from edgefer_export.evaluate.report import framing_line
 from edgefer_export.evaluate.robustness import Variant, worst_framing
+from edgefer_export.evaluate.tables import framing_line
 
 GREY = Preprocessing(48, 48, channels=1, colour="grey", mean=(0.0,), std=(1.0,))
 
@@ -44,7 +44,7 @@ def test_changes_are_against_the_same_rows_unchanged(split: Split) -> None:
     heard: list[str] = []
     found = {
         v.name: v
-        for v in robustness(
+        for v in measure_robustness(
             engine, split, probabilities(engine, split), resamples=200, progress=heard.append
         )
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def answered(path: Path, split: Split, args: argparse.Namespace) -> Answers:
     from edgefer_export.evaluate.folder import answers_of
     from edgefer_export.evaluate.models import open_model
 
-    engine = open_model(path, args.threads)
-    kept = shared_rows(engine.spec, split) if args.common else split
-    refuse_empty(kept)
-    return answers_of(engine, kept, probabilities(engine, kept, common=args.common))
+    with closing(open_model(path, args.threads)) as engine:
+        kept = shared_rows(engine.spec, split) if args.common else split
+        refuse_empty(kept)
+        return answers_of(engine, kept, probabilities(engine, kept, common=args.common))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from edgefer.errors import ConfigError
@@ -19,6 +20,7 @@ from edgefer_export.cli.options import (
 )
 
 RESAMPLES = 1000
+"""As in edgefer_export.evaluate.intervals, whose import would slow every command down."""
 
 
 def add(commands: Commands) -> None:
@@ -46,7 +48,10 @@ def add(commands: Commands) -> None:
     )
     add_split(p)
     p.add_argument(
-        "--robustness", action="store_true", help="also on pictures changed in 17 ways (--data)"
+        "--robustness",
+        action="store_true",
+        help="also on changed pictures of --data: light, contrast, blur, noise, JPEG, rotation, "
+        "occlusion, crop scale; 17 times the time",
     )
     p.add_argument(
         "--detector",
@@ -90,13 +95,13 @@ def call(args: argparse.Namespace) -> None:
 def on_split(args: argparse.Namespace) -> None:
     from edgefer_export.evaluate import (
         judge,
+        measure_robustness,
         probabilities,
         refuse_empty,
         report,
         shared_rows,
         to_record,
     )
-    from edgefer_export.evaluate import robustness as repeat
     from edgefer_export.evaluate.folder import prepare, write
     from edgefer_export.evaluate.models import open_model
     from edgefer_export.evaluate.robustness import Variant
@@ -105,22 +110,22 @@ def on_split(args: argparse.Namespace) -> None:
         raise ConfigError("--detector goes with --scenes; the pictures of --data are cut already")
     if args.out:
         prepare(args.out)  # what cannot be written is said before minutes of work
-    engine = open_model(args.model, args.threads)
-    whole = split_of(args, args.split)
-    split = shared_rows(engine.spec, whole) if args.common else whole
-    refuse_empty(split)
-    probs = probabilities(engine, split, common=args.common)
-    result = judge(engine, split, probs, len(whole) - len(split), args.bootstrap)
     variants: tuple[Variant, ...] = ()
-    if args.robustness:
-        variants = repeat(
-            engine,
-            split,
-            probs,
-            common=args.common,
-            resamples=args.bootstrap,
-            progress=lambda name: print(name, file=sys.stderr),
-        )
+    with closing(open_model(args.model, args.threads)) as engine:
+        whole = split_of(args, args.split)
+        split = shared_rows(engine.spec, whole) if args.common else whole
+        refuse_empty(split)
+        probs = probabilities(engine, split, common=args.common)
+        result = judge(engine, split, probs, len(whole) - len(split), args.bootstrap)
+        if args.robustness:
+            variants = measure_robustness(
+                engine,
+                split,
+                probs,
+                common=args.common,
+                resamples=args.bootstrap,
+                progress=lambda name: print(name, file=sys.stderr),
+            )
     if args.out:
         write(args.out, result, split, probs, variants)
     if args.json:
@@ -141,9 +146,12 @@ def on_scenes(args: argparse.Namespace) -> None:
     if args.out:
         prepare(args.out)
     labelled = scenes.read_labels(args.scenes)
-    detector = open_detector(DetectorConfig(name=args.detector or "auto"), args.threads or 1)
-    engine = open_model(args.model, args.threads)
-    result = scenes.evaluate(detector, engine, labelled, args.bootstrap)
+    config = DetectorConfig(name=args.detector or "auto")
+    with (
+        closing(open_detector(config, args.threads or 1)) as detector,
+        closing(open_model(args.model, args.threads)) as engine,
+    ):
+        result = scenes.evaluate(detector, engine, labelled, args.bootstrap)
     if args.out:
         scenes_report.write(args.out, result)
     if args.json:

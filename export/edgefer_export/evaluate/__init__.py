@@ -1,11 +1,11 @@
 """How right a model is, by which labels, on which rows, and how sure that figure is.
 
-`answers` asks the model, `scores` and `intervals` count, `judge` puts one evaluation together,
-`robustness` repeats it on changed pictures, `words`, `report`, `record` and `folder` tell it.
+`answers` asks the model, `scores` and `intervals` count, `evaluation` puts it all together,
+`robustness` asks again with changed pictures; `words`, `tables`, `record` and `folder` tell it.
 """
 
-from edgefer_export.evaluate.answers import BATCH, probabilities, shared_rows, tensors
-from edgefer_export.evaluate.judge import (
+from edgefer_export.evaluate.answers import probabilities, shared_rows, tensors
+from edgefer_export.evaluate.evaluation import (
     MAJORITY,
     PLURALITY,
     STANDARD,
@@ -16,19 +16,18 @@ from edgefer_export.evaluate.judge import (
     refuse_empty,
 )
 from edgefer_export.evaluate.record import to_record
-from edgefer_export.evaluate.report import (
+from edgefer_export.evaluate.robustness import measure_robustness
+from edgefer_export.evaluate.scores import Score, score
+from edgefer_export.evaluate.tables import (
     accuracy_table,
     calibration_table,
     confusion_table,
     recall_table,
     report,
 )
-from edgefer_export.evaluate.robustness import robustness
-from edgefer_export.evaluate.scores import Score, score
 from edgefer_export.evaluate.words import UNAVAILABLE, figure, in_words, percent, table
 
 __all__ = [
-    "BATCH",
     "MAJORITY",
     "PLURALITY",
     "STANDARD",
@@ -43,12 +42,12 @@ __all__ = [
     "figure",
     "in_words",
     "judge",
+    "measure_robustness",
     "percent",
     "probabilities",
     "recall_table",
     "refuse_empty",
     "report",
-    "robustness",
     "score",
     "shared_rows",
     "table",

@@ -24,10 +24,10 @@ from edgefer.files import replacing
 from edgefer.protocols import Engine
 from edgefer_export import charts
 from edgefer_export.data import Split
-from edgefer_export.evaluate.judge import STANDARD, Evaluation
+from edgefer_export.evaluate.evaluation import STANDARD, Evaluation
 from edgefer_export.evaluate.record import to_record
-from edgefer_export.evaluate.report import report, title
 from edgefer_export.evaluate.robustness import Variant
+from edgefer_export.evaluate.tables import report, title
 
 REPORT, RECORD, ANSWERS = "report.md", "report.json", "answers.csv"
 CONFUSION, RELIABILITY = "confusion.png", "reliability.png"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgefer_export.calibration import Reliability
+from edgefer_export.evaluate.evaluation import Calibration, Evaluation
 from edgefer_export.evaluate.intervals import LEVEL, SEED
-from edgefer_export.evaluate.judge import Calibration, Evaluation
 from edgefer_export.evaluate.robustness import Variant, worst_framing
 from edgefer_export.evaluate.scores import Score
 

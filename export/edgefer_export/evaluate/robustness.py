@@ -32,7 +32,7 @@ class Variant:
     """Of the change, over the same rows."""
 
 
-def robustness(
+def measure_robustness(
     engine: Engine,
     split: Split,
     clean: NDArray[np.float32],

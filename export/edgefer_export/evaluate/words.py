@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from edgefer_export.evaluate.evaluation import PLURALITY, STANDARD, Evaluation
 from edgefer_export.evaluate.intervals import Interval
-from edgefer_export.evaluate.judge import PLURALITY, STANDARD, Evaluation
 from edgefer_export.evaluate.scores import Score
 
 UNAVAILABLE = "unavailable"
@@ -21,13 +21,13 @@ def between(found: Interval | None, factor: float = 100, digits: int = 1) -> str
     """Interval(0.668, 0.698) -> " [66.8, 69.8]", with the space before it; "" of None."""
     if found is None:
         return ""
-    low, high = (f"{factor * value:.{digits}f}" for value in found)
+    low, high = (f"{round(factor * value, digits) + 0.0:.{digits}f}" for value in found)
     return f" [{low}, {high}]"
 
 
 def points(change: float, found: Interval | None) -> str:
     """-0.021 -> "-2.1 [-2.9, -1.3]": percentage points."""
-    return f"{100 * change:+.1f}{between(found)}"
+    return f"{round(100 * change, 1) + 0.0:+.1f}{between(found)}"  # + 0.0: no "-0.0"
 
 
 def figure(of: Score | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edgefer_export.evaluate.judge import STANDARD, Calibration, Evaluation
+from edgefer.tables import counted
+from edgefer_export.evaluate.evaluation import STANDARD, Calibration, Evaluation
 from edgefer_export.evaluate.robustness import FRAMING, Variant, worst_framing
 from edgefer_export.evaluate.scores import Score
 from edgefer_export.evaluate.words import (
@@ -154,8 +155,8 @@ def report(result: Evaluation, variants: Sequence[Variant] = ()) -> str:
 def title(result: Evaluation) -> str:
     """Which model, on what."""
     left_out = (
-        f"; {result.left_out} rows of expressions the model does not answer are left out, and "
-        f"answers are among {', '.join(result.expressions)} only"
+        f"; {counted(result.left_out, 'row')} left out, whose expression the model never answers; "
+        f"answers are among {', '.join(result.expressions)}"
         if result.left_out
         else ""
     )
