@@ -22,11 +22,15 @@ from edgefer_export.data import Split
 from edgefer_export.evaluate import tensors
 from edgefer_export.recipe import Optimizer, Recipe, Schedule, Stage, Target
 from edgefer_export.runs import Run, read_checkpoint, read_metrics, read_run
+from edgefer_export.targets import targets
 from edgefer_export.train import (
+    Machine,
+    Rows,
     batches,
     learning_rate,
     machine,
     network_input,
+    one_epoch,
     pixels_of,
     stalls,
     start,
@@ -336,6 +340,35 @@ def test_a_run_draws_its_curves(finished: Run) -> None:
         picture = cv2.imread(str(finished.folder / name))
         assert picture is not None
         assert picture.std() > 5
+
+
+def test_half_precision_with_scaled_gradients_learns_as_well(tiny: Recipe, training: Split) -> None:
+    """What CUDA devices without bfloat16 do, on the processor."""
+    where = Machine(torch.device("cpu"), torch.float16)
+    state = start(seeded(tiny), where)
+    assert state.scaler.is_enabled()
+    # The default scale overflows at first and is halved; an epoch here has three steps only.
+    state.scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+    rows = Rows(
+        pixels_of(training, tiny.input()),
+        torch.from_numpy(targets(training, tiny.target)),
+        torch.from_numpy(training.labels),
+    )
+    before = [p.detach().clone() for p in state.network.parameters()]
+    loss, _, _ = one_epoch(state, tiny, rows, where)
+    assert np.isfinite(loss)
+    after = list(state.network.parameters())
+    assert all(bool(torch.isfinite(p).all()) for p in after)
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: pytest -m gpu")
+def test_a_run_on_cuda_is_read_back_on_the_processor(
+    tmp_path: Path, tiny: Recipe, training: Split, public: Split
+) -> None:
+    train(tiny, training, public, tmp_path, device="cuda")
+    assert next(read_run(tmp_path).network.parameters()).device.type == "cpu"
 
 
 def test_a_cuda_device_that_is_absent_is_refused_with_the_remedy() -> None:
