@@ -8,7 +8,9 @@
     │   └── SourceLost              4   a source that worked has stopped
     │       └── TruncatedVideo      4   a file is shorter than it says (sources/video.py)
     ├── ModelError                  5   a model file that cannot be used
-    │   └── SpecError               5   its description is missing, or contradicts it
+    │   ├── SpecError               5   its description is missing, or contradicts it
+    │   ├── PlanMismatch            5   a plan for another device (manifest/compare.py)
+    │   └── BuildError              5   no plan can be built of it (engines/trt_build.py)
     ├── InferenceError              6   a model that loaded, but answers nonsense
     └── OutputError                 7   a result that cannot be written
 
