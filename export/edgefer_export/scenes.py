@@ -1,7 +1,8 @@
 """The whole program on whole pictures: what the detector misses, the classifier cannot mend.
 
 A folder holds pictures and `labels.csv`, one labelled face a line: picture, x1, y1, x2, y2
-(pixels, half-open), expression. A line with a picture alone says that no face is in it.
+(pixels, half-open), expression. A line with a picture alone says that no face is in it; a
+picture that no line names is not looked at.
 """
 
 from __future__ import annotations
