@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -14,9 +15,11 @@ from edgefer.spec import EXPRESSIONS
 from edgefer_export.cli import evaluate as cli
 from edgefer_export.cli import main
 from edgefer_export.data import Split
+from edgefer_export.evaluate import mirrored_too, probabilities
 from edgefer_export.evaluate.folder import is_report, read
 from edgefer_export.evaluate.intervals import RESAMPLES
 from edgefer_export.runs import CHECKPOINT, Run
+from edgefer_export.torch_engine import TorchEngine, describe
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +112,7 @@ def test_errors_of_asking_are_one_line(
     for command, said in (
         (["evaluate", str(plan), *data], "plan"),
         (["evaluate", run, *data, "--detector", "haar"], "--scenes"),
+        (["evaluate", run, *data, "--mirror", "--robustness"], "one at a time"),
         (["evaluate", run, "--scenes", str(tmp_path), "--robustness"], "--data"),
         (["evaluate", run, "--scenes", str(tmp_path)], "labels.csv"),
         (["evaluate", run, *data, "--out", str(tmp_path / "file")], "cannot make"),
@@ -130,3 +134,19 @@ def test_data_or_scenes_must_be_given(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         main(["evaluate", "lightweight.onnx"])
     assert "--data --scenes" in capsys.readouterr().err
+
+
+def test_with_mirror_images_left_and_right_do_not_matter(finished: Run, public: Split) -> None:
+    engine = TorchEngine(finished.network, describe(finished))
+    turned = dataclasses.replace(public, images=np.ascontiguousarray(public.images[:, :, ::-1]))
+    both = mirrored_too(engine, public)
+    np.testing.assert_allclose(both, mirrored_too(engine, turned), atol=1e-6)
+    assert np.abs(both - probabilities(engine, public)).max() > 1e-4
+
+
+def test_a_figure_with_mirror_images_says_so(
+    finished: Run, npz: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", str(finished.folder), "--data", str(npz), "--mirror", "--json"]
+    assert main([*command, "--bootstrap", "10"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "tiny with mirror images"

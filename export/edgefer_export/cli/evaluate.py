@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from edgefer.errors import ConfigError
@@ -54,6 +55,12 @@ def add(commands: Commands) -> None:
         "occlusion, crop scale; 17 times the time",
     )
     p.add_argument(
+        "--mirror",
+        action="store_true",
+        help="the mean of the answers to a picture and to its mirror image (test-time "
+        "augmentation: twice the work, not what the device does)",
+    )
+    p.add_argument(
         "--detector",
         choices=("auto", "yunet", "haar"),
         help="with --scenes [auto: yunet where its model was pulled, else haar]",
@@ -96,6 +103,7 @@ def on_split(args: argparse.Namespace) -> None:
     from edgefer_export.evaluate import (
         judge,
         measure_robustness,
+        mirrored_too,
         probabilities,
         refuse_empty,
         report,
@@ -108,6 +116,8 @@ def on_split(args: argparse.Namespace) -> None:
 
     if args.detector:
         raise ConfigError("--detector goes with --scenes; the pictures of --data are cut already")
+    if args.mirror and args.robustness:
+        raise ConfigError("--mirror and --robustness: one at a time")
     if args.out:
         prepare(args.out)  # what cannot be written is said before minutes of work
     variants: tuple[Variant, ...] = ()
@@ -115,8 +125,11 @@ def on_split(args: argparse.Namespace) -> None:
         whole = split_of(args, args.split)
         split = shared_rows(engine.spec, whole) if args.common else whole
         refuse_empty(split)
-        probs = probabilities(engine, split, common=args.common)
+        ask = mirrored_too if args.mirror else probabilities
+        probs = ask(engine, split, common=args.common)
         result = judge(engine, split, probs, len(whole) - len(split), args.bootstrap)
+        if args.mirror:
+            result = replace(result, model=f"{result.model} with mirror images")
         if args.robustness:
             variants = measure_robustness(
                 engine,

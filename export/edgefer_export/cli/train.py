@@ -112,15 +112,15 @@ def rows_of(args: argparse.Namespace, recipe: Recipe) -> tuple[Split, Split]:
 
 def ask(model: Path, training: Split, threads: int | None) -> tuple[dict[str, str], Distributions]:
     """Which model the teacher is, and its answers."""
+    from edgefer_export.evaluate import mirrored_too
     from edgefer_export.evaluate.models import open_model
     from edgefer_export.runs import CHECKPOINT
-    from edgefer_export.teacher import answers
 
     engine = open_model(model, threads)
     print(f"asking {model} about {len(training)} pictures and their mirror images", flush=True)
     try:
         weights = model / CHECKPOINT if model.is_dir() else find_model(str(model))
-        return {"name": engine.spec.name, "sha256": sha256(weights)}, answers(engine, training)
+        return {"name": engine.spec.name, "sha256": sha256(weights)}, mirrored_too(engine, training)
     finally:
         engine.close()
 

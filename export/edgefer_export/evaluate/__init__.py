@@ -4,7 +4,7 @@
 `robustness` asks again with changed pictures; `words`, `tables`, `record` and `folder` tell it.
 """
 
-from edgefer_export.evaluate.answers import probabilities, shared_rows, tensors
+from edgefer_export.evaluate.answers import mirrored_too, probabilities, shared_rows, tensors
 from edgefer_export.evaluate.evaluation import (
     MAJORITY,
     PLURALITY,
@@ -43,6 +43,7 @@ __all__ = [
     "in_words",
     "judge",
     "measure_robustness",
+    "mirrored_too",
     "percent",
     "probabilities",
     "recall_table",

@@ -48,6 +48,14 @@ def probabilities(
     return probs
 
 
+def mirrored_too(engine: Engine, split: Split, *, common: bool = False) -> NDArray[np.float32]:
+    """(N, K): the mean of what it answers to each picture and to its mirror image."""
+    mirrored = replace(split, images=np.ascontiguousarray(np.flip(split.images, axis=2)))
+    both = (probabilities(engine, each, common=common) for each in (split, mirrored))
+    mean: NDArray[np.float32] = sum(both, np.zeros((), np.float32)) / np.float32(2)
+    return mean
+
+
 def shared_rows(spec: ModelSpec, split: Split) -> Split:
     """The rows whose expression the model knows; SpecError where fewer than two are shared."""
     shared = tuple(name for name in split.expressions if name in spec.labels)
