@@ -136,8 +136,8 @@ def test_data_or_scenes_must_be_given(capsys: pytest.CaptureFixture[str]) -> Non
     assert "--data --scenes" in capsys.readouterr().err
 
 
-def test_with_mirror_images_left_and_right_do_not_matter(finished: Run, public: Split) -> None:
-    engine = TorchEngine(finished.network, describe(finished))
+def test_with_mirror_images_left_and_right_do_not_matter(settled: Run, public: Split) -> None:
+    engine = TorchEngine(settled.network, describe(settled))
     turned = dataclasses.replace(public, images=np.ascontiguousarray(public.images[:, :, ::-1]))
     both = mirrored_too(engine, public)
     np.testing.assert_allclose(both, mirrored_too(engine, turned), atol=1e-6)
