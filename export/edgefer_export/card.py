@@ -92,7 +92,9 @@ def about_model(model: Path, spec: ModelSpec, parity: Parity) -> list[tuple[str,
         ("labels", ", ".join(spec.labels)),
         ("parameters", f"{spec.parameters} (Keras's count, before BatchNorm is folded)"),
         ("multiply-accumulates", f"{spec.macs} for one face"),
-        ("against torch", parity.in_words()),
+        ("compared with", f"{parity.reference} on {parity.rows} rows of the split below"),
+        ("same most probable label", f"{100 * parity.agreement:.2f} %"),
+        ("greatest difference", f"{parity.difference:.1e} in a probability"),
     ]
 
 

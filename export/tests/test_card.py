@@ -60,7 +60,8 @@ def test_the_card_says_how_it_was_quantised_and_cooled(
     written = export(certain, lessons["public"], path, "int8", lessons["train"])
     text = card(certain, path, lessons["train"], lessons["public"])
     assert "int8; input and output are float32" in text
-    assert written.parity.in_words() in text
+    assert f"{written.parity.difference:.1e} in a probability" in text
+    assert f"{written.parity.reference} on 70 rows" in text
     assert f"temperature of {written.spec.temperature:g}, fitted to the public split" in text
     assert written.spec.recipe in text
 

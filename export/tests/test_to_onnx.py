@@ -17,7 +17,8 @@ from edgefer_export.calibration import fit_temperature
 from edgefer_export.data import Split
 from edgefer_export.evaluate import figure, tensors
 from edgefer_export.parity import answers
-from edgefer_export.runs import Run
+from edgefer_export.recipe import Data, Recipe, Schedule, Stage
+from edgefer_export.runs import Run, network_of
 from edgefer_export.to_onnx import Exported, export
 from edgefer_export.torch_engine import describe, digest
 from edgefer_export.zoo import build
@@ -138,6 +139,29 @@ def test_a_graph_that_answers_otherwise_is_refused_and_nothing_is_written(
         export(settled, public, path)
     assert path.read_bytes() == b"the one before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_networks_channels_planes_and_labels_travel_in_the_file(
+    finished: Run, lessons: dict[str, Split], tmp_path: Path
+) -> None:
+    recipe = Recipe(
+        name="edges",
+        network="model-b",
+        stages=(Stage(48, 1),),
+        schedule=Schedule(warmup_epochs=0.5),
+        data=Data(expressions=("sad", "happy", "fear", "angry", "neutral")),
+        preprocessing={"planes": ["clahe", "edges"], "mean": 0.5, "std": 0.5},
+    )
+    torch.manual_seed(0)
+    network = network_of(recipe).eval()
+    run = dataclasses.replace(finished, recipe=recipe, network=network)
+    written = export(run, lessons["public"], tmp_path / "m.onnx")
+    spec = OrtEngine(tmp_path / "m.onnx").spec
+    assert spec.labels == ("sad", "happy", "fear", "angry", "neutral")
+    assert spec.preprocessing.planes == ("clahe", "edges")
+    assert (spec.preprocessing.channels, spec.preprocessing.width) == (2, 48)
+    assert spec.network == "model-b"
+    assert written.parity.rows == 50  # two of the seven expressions are left out
 
 
 def test_a_recipe_that_differs_has_another_digest(settled: Run) -> None:
