@@ -44,6 +44,7 @@ check: $(VENV)/dev $(EXPORT)/dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	cd export && .venv/bin/mypy
+	cd export && .venv/bin/lint-imports
 
 ## Measure this machine; results go to benchmarks/results.
 bench: $(VENV)/installed
@@ -65,7 +66,7 @@ $(VENV310)/dev: $(PROJECT)
 
 $(EXPORT)/dev: $(PROJECT) export/pyproject.toml
 	$(PYTHON) -m venv $(EXPORT)
-	$(EXPORT)/bin/python $(PIP) $(call lock_of,export/lock-$(VERSION).txt) --editable '.[cpu]' --editable export pytest pytest-timeout mypy
+	$(EXPORT)/bin/python $(PIP) $(call lock_of,export/lock-$(VERSION).txt) --editable '.[cpu]' --editable export pytest pytest-timeout mypy import-linter
 	@touch $@
 
 ## Write down what is installed now as the versions to install from here on.

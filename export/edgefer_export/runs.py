@@ -13,8 +13,6 @@ import csv
 import dataclasses
 import io
 import json
-import pickle
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +26,7 @@ from edgefer.bench.provenance import git_state
 from edgefer.errors import ConfigError, ModelError, OutputError, UnknownName
 from edgefer.files import replacing
 from edgefer_export import charts
+from edgefer_export.checkpoint import read_checkpoint
 from edgefer_export.data import Split
 from edgefer_export.recipe import Recipe, recipe_from
 from edgefer_export.zoo import build
@@ -209,28 +208,6 @@ def refuse_other_rows(run: Run, part: str, split: Split) -> None:
             f"the {split.name} split has digest {split.digest()}, the run in {run.folder} was made "
             f"with {recorded}; give --data what it was made with, read in the same way"
         )
-
-
-def write_checkpoint(state: Mapping[str, Any], path: Path) -> None:
-    """Replace a checkpoint whole: a kill leaves either the old one or the new one."""
-    with replacing(path) as file:
-        torch.save(state, file)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What `write_checkpoint` wrote; only plain tensors and numbers are ever loaded.
-
-    Raises ConfigError where there is none, ModelError where it cannot be read.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as exc:
-        raise ConfigError(f"cannot read {path}: {exc.strerror or exc}") from exc
-    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as exc:
-        raise ModelError(f"{path} is not a checkpoint, or a damaged one: {exc}") from exc
-    if not isinstance(state, dict):
-        raise ModelError(f"{path} holds a {type(state).__name__}; a checkpoint is a table")
-    return state
 
 
 def begin_metrics(folder: Path, epoch: int) -> None:

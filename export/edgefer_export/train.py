@@ -21,6 +21,7 @@ from edgefer.errors import ConfigError, ModelError
 from edgefer.spec import Preprocessing
 from edgefer_export import runs
 from edgefer_export.augment import NONE, augment, blend
+from edgefer_export.checkpoint import read_checkpoint, write_checkpoint
 from edgefer_export.data import Split
 from edgefer_export.recipe import Optimizer, Recipe
 from edgefer_export.runs import Epoch
@@ -128,12 +129,12 @@ def train(
         runs.prepare(folder)
     elif resume:
         runs.refuse_other(record, folder)
-        state.restore(runs.read_checkpoint(last))
+        state.restore(read_checkpoint(last))
     else:
         raise ConfigError(f"{last} exists; give --resume to go on, or another --out")
     runs.write_record(record, folder)
     runs.begin_metrics(folder, state.epoch)
-    runs.write_checkpoint(state.save(), last)
+    write_checkpoint(state.save(), last)
     rows = Rows(
         pixels_of(training, recipe.input()),
         torch.from_numpy(targets(training, recipe.target, teacher)),
@@ -158,10 +159,10 @@ def train(
         )
         runs.append_metrics(folder, done)
         if accuracy == max(state.accuracies):
-            runs.write_checkpoint(
+            write_checkpoint(
                 {"average": state.average.state_dict(), "epoch": state.epoch}, folder / runs.BEST
             )
-        runs.write_checkpoint(state.save(), last)
+        write_checkpoint(state.save(), last)
         runs.draw_curves(folder, recipe.name)
         left = (recipe.epochs - state.epoch) * seconds / 60
         print(

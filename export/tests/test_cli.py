@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edgefer_export import train as loop
+from edgefer_export.checkpoint import read_checkpoint
 from edgefer_export.cli import main, parser
-from edgefer_export.runs import Run, read_checkpoint
+from edgefer_export.runs import Run
 
 RECIPE = "batch = 16\n[schedule]\nwarmup_epochs = 0.5\n[[stages]]\nsize = 32\nepochs = 1\n"
 

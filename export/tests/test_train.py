@@ -17,11 +17,12 @@ from edgefer.errors import ConfigError, ModelError
 from edgefer_export import runs
 from edgefer_export import train as loop
 from edgefer_export.augment import NONE, augment
+from edgefer_export.checkpoint import read_checkpoint
 from edgefer_export.cli import main
 from edgefer_export.data import Split
 from edgefer_export.evaluate import tensors
 from edgefer_export.recipe import Optimizer, Recipe, Schedule, Stage, Target
-from edgefer_export.runs import Run, read_checkpoint, read_metrics, read_run
+from edgefer_export.runs import Run, read_metrics, read_run
 from edgefer_export.targets import targets
 from edgefer_export.train import (
     Machine,

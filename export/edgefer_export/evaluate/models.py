@@ -26,7 +26,8 @@ def open_model(path: Path, threads: int | None = None) -> Engine:
 def _open_run(path: Path, threads: int | None) -> Engine:
     import torch
 
-    from edgefer_export.runs import read_checkpoint, read_run
+    from edgefer_export.checkpoint import read_checkpoint
+    from edgefer_export.runs import read_run
     from edgefer_export.torch_engine import TorchEngine, describe
 
     if threads:

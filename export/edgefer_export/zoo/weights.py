@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from edgefer.errors import ModelError
-from edgefer_export.runs import read_checkpoint
+from edgefer_export.checkpoint import read_checkpoint
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
