@@ -15,8 +15,9 @@ values beyond are moved there."""
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph with fp16 weights and arithmetic; its input and output stay float32.
 
-    It halves the file. ONNX Runtime on a processor without half arithmetic converts back and
-    forth around each step, and is slower: it is meant for TensorRT and GPUs.
+    It halves the file. ONNX Runtime on a processor without half arithmetic computes in float32
+    again, as fast as before: it is meant for TensorRT and GPUs. So what is compared there is the
+    rounding of the weights; that of the arithmetic shows on the device.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)  # the converter writes into what it is given
