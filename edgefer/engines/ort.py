@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefer.engines.session import on_cpu, open_session, run
+from edgefer.engines.session import Bound, Device, on_cpu, open_session, run
 from edgefer.errors import ConfigError, InferenceError, SpecError, UnknownName
 from edgefer.files import read_toml
 from edgefer.spec import METADATA_KEY, ModelSpec
@@ -17,14 +17,15 @@ from edgefer.spec import METADATA_KEY, ModelSpec
 class OrtEngine:
     """Several threads may share it on a CPU: ONNX Runtime's sessions allow concurrent runs."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, device: Device = "cpu") -> None:
         """Raises ModelError where the file is no classifier, SpecError where its description
         is missing or contradicts its inputs and outputs."""
-        self._session = open_session(path, threads)
+        self._session = open_session(path, threads, device)
         self.exclusive = not on_cpu(self._session)
         self.spec = read_spec(path, self._session.get_modelmeta().custom_metadata_map)
         self._input, self._one_by_one = _check_input(path, self._session, self.spec)
         self._output = _check_output(path, self._session, self.spec)
+        self._bound = Bound(self._session, self._input, self._output) if self.exclusive else None
 
     @property
     def runtime(self) -> str:
@@ -37,7 +38,7 @@ class OrtEngine:
         """(N, C, h, w) float32 -> (N, K) float32 that belongs to the caller; InferenceError
         where the runtime fails or the shape of its answer is not what the labels ask."""
         parts = np.split(batch, len(batch)) if self._one_by_one else [batch]
-        answers = [run(self._session, [self._output], {self._input: part})[0] for part in parts]
+        answers = [self._run(part) for part in parts]
         out = answers[0] if len(answers) == 1 else np.concatenate(answers)
         wanted = (len(batch), len(self.spec.labels))
         if out.shape != wanted:
@@ -46,6 +47,11 @@ class OrtEngine:
                 f"its labels ask for {wanted}"
             )
         return np.asarray(out, np.float32)
+
+    def _run(self, part: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._bound is not None:
+            return self._bound.run(part)
+        return run(self._session, [self._output], {self._input: part})[0]
 
     def close(self) -> None:
         """Nothing to do: the session's memory goes with the last reference."""

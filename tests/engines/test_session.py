@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
-from edgefer.engines.session import on_cpu, open_session, run
+from edgefer.config import PACKAGED_MODELS
+from edgefer.engines import session as module
+from edgefer.engines.ort import OrtEngine
+from edgefer.engines.session import Bound, on_cpu, open_session, run
 from edgefer.errors import InferenceError, ModelError, NotInstalled
 
 
@@ -42,6 +48,76 @@ def test_session_uses_the_threads_it_is_given_and_one_does_not_spin(doubler: Pat
 def test_session_runs_on_a_provider_of_this_machine(doubler: Path) -> None:
     session = open_session(doubler, 1)
     assert on_cpu(session) == (session.get_providers() == ["CPUExecutionProvider"])
+
+
+def test_runs_over_bound_buffers_answer_as_plain_runs_do(doubler: Path) -> None:
+    bound = Bound(open_session(doubler, 1), "x", "y", "cpu")
+    first = bound.run(np.array([[1, 2]], np.float32))
+    for batch in (np.array([[3, 4]], np.float32), np.ones((5, 2), np.float32)):
+        np.testing.assert_array_equal(bound.run(batch), 2 * batch)
+    np.testing.assert_array_equal(first, [[2, 4]])  # the caller's: no later run wrote into it
+
+
+def test_bound_input_that_does_not_fit_is_an_inference_error(doubler: Path) -> None:
+    with pytest.raises(InferenceError):
+        Bound(open_session(doubler, 1), "x", "y", "cpu").run(np.zeros((1, 3), np.float32))
+
+
+def test_cuda_is_refused_where_this_onnxruntime_has_none(doubler: Path) -> None:
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(NotInstalled, match=r"edgefer\[gpu\]"):
+        open_session(doubler, 1, "cuda")
+    assert on_cpu(open_session(doubler, 1, "auto"))
+
+
+class OffersCuda:
+    """ONNX Runtime that lists CUDA although nothing of it can run: what the gpu package does on a
+    machine without a GPU. The sessions are the real ones, on a provider that is not there."""
+
+    def __init__(self) -> None:
+        self.refused: list[list[str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(onnxruntime, name)
+
+    def get_available_providers(self) -> list[str]:
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def InferenceSession(self, path: str, options: Any, providers: list[str]) -> Any:  # noqa: N802
+        if providers == ["CUDAExecutionProvider"]:
+            assert options.get_session_config_entry("session.disable_cpu_ep_fallback") == "1"
+            self.refused.append(providers)
+            raise Fail("nodes are assigned to the default CPU EP")
+        return onnxruntime.InferenceSession(path, options, providers=providers)
+
+
+def test_a_cuda_that_does_not_work_is_an_error_or_a_warning_but_never_silence(
+    doubler: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = OffersCuda()
+    monkeypatch.setattr(module, "_onnxruntime", lambda: runtime)
+    with pytest.raises(NotInstalled, match="default CPU EP"):
+        open_session(doubler, 1, "cuda")
+    assert not caplog.records
+    assert on_cpu(open_session(doubler, 1, "auto"))
+    assert "CUDA is offered but not used" in caplog.text
+    assert len(runtime.refused) == 2
+    assert on_cpu(open_session(doubler, 1))
+    assert len(runtime.refused) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" not in onnxruntime.get_available_providers(),
+    reason="needs a GPU and onnxruntime-gpu: pip install 'edgefer[gpu]'; pytest -m gpu",
+)
+def test_on_a_gpu_the_shipped_model_answers_as_on_the_processor() -> None:
+    path = PACKAGED_MODELS / "lightweight.onnx"
+    batch = np.random.default_rng(0).normal(size=(8, 3, 64, 64)).astype(np.float32)
+    here, there = OrtEngine(path, device="cuda"), OrtEngine(path)
+    assert here.exclusive
+    np.testing.assert_allclose(here.infer(batch), there.infer(batch), atol=5e-2)
 
 
 @pytest.mark.parametrize(
