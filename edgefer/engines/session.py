@@ -138,6 +138,7 @@ class Bound:
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The output for one input, in host memory that belongs to the caller; InferenceError."""
         ort = _onnxruntime()
+        failures = (*_errors(), RuntimeError)  # bound runs translate no status
         try:
             buffer = self._buffers.get(batch.shape)
             if buffer is None:
@@ -150,7 +151,7 @@ class Bound:
             binding.bind_output(self._output, "cpu")
             self._session.run_with_iobinding(binding)
             out: NDArray[np.float32] = binding.copy_outputs_to_cpu()[0]
-        except (*_errors(), RuntimeError) as exc:  # bound runs translate no status
+        except failures as exc:
             raise InferenceError(f"ONNX Runtime failed on {batch.shape}: {exc}") from exc
         return out
 
