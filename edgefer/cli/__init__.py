@@ -25,6 +25,7 @@ first steps:
   edgefer run clip.mp4 --jsonl out.jsonl --save out.mp4
   edgefer bench                          how fast is this machine?
   edgefer pull yunet                     a better face detector (232 KB)
+  edgefer doctor                         what works on this machine?
 
 exit codes:
   0 done, 1 other, 2 usage or configuration, 3 not installed, 4 source, 5 model,
@@ -43,7 +44,7 @@ class Command(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     # Imported here, inside what `main` catches: Ctrl-C during a slow import is no traceback.
-    from edgefer.cli import bench, config, inspect, pull, run
+    from edgefer.cli import bench, config, doctor, inspect, pull, run
 
     top = argparse.ArgumentParser(
         prog="edgefer",
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Command
     )
-    for command in (run, bench, inspect, config, pull):
+    for command in (run, bench, inspect, config, pull, doctor):
         command.add(commands)
     return top
 
