@@ -138,7 +138,8 @@ class Bound:
     def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The output for one input, in host memory that belongs to the caller; InferenceError."""
         ort = _onnxruntime()
-        failures = (*_errors(), RuntimeError)  # bound runs translate no status
+        # Bound runs translate no status.
+        failures: tuple[type[Exception], ...] = (*_errors(), RuntimeError)
         try:
             buffer = self._buffers.get(batch.shape)
             if buffer is None:

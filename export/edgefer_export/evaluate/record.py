@@ -7,16 +7,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from edgefer.bench.provenance import command_line, environment
 from edgefer_export.calibration import Reliability
 from edgefer_export.evaluate.evaluation import Calibration, Evaluation
 from edgefer_export.evaluate.intervals import LEVEL, SEED
 from edgefer_export.evaluate.robustness import Variant, worst_framing
 from edgefer_export.evaluate.scores import Score
 
+SCHEMA = "edgefer.evaluation/1"
+
 
 def to_record(result: Evaluation, variants: Sequence[Variant] = ()) -> dict[str, Any]:
     """What `--json` prints and `report.json` holds; `robustness` is null where not measured."""
     return {
+        "schema": SCHEMA,
+        "command": command_line(),
+        "environment": environment(),
         "model": result.model,
         "runtime": result.runtime,
         "dataset": result.dataset,
