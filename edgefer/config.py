@@ -118,6 +118,34 @@ class EngineConfig:
         most=64,
         flag="--threads",
     )
+    python: str = setting(
+        "auto",
+        "the Python that has TensorRT, run as a process of its own, such as /usr/bin/python3; "
+        "auto: this one, without a process, where it can import tensorrt, else /usr/bin/python3",
+    )
+    timeout: float = setting(
+        5.0,
+        "seconds without an answer after which TensorRT's process is killed and started again",
+        least=0.05,
+        most=3600,
+    )
+    restarts: int = setting(
+        5, "times in ten minutes that TensorRT's process is started again", least=0, most=1000
+    )
+    graphs: bool = setting(
+        False, "run a plan's batch sizes as CUDA graphs; never measured on a real GPU yet"
+    )
+    rebuild: str = setting(
+        "never",
+        "if-stale: at the start, compile a plan that does not fit this device again from the ONNX "
+        "file beside it, which takes minutes",
+        choices=("never", "if-stale"),
+    )
+    trust: bool = setting(
+        False,
+        "load a plan that has no manifest; NAME.plan.toml describes it, and nothing vouches for it",
+        flag="--trust",
+    )
 
 
 @dataclass(frozen=True, slots=True)

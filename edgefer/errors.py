@@ -10,8 +10,9 @@
     ├── ModelError                  5   a model file that cannot be used
     │   ├── SpecError               5   its description is missing, or contradicts it
     │   ├── PlanMismatch            5   a plan for another device (manifest/compare.py)
-    │   └── BuildError              5   no plan can be built of it (engines/trt_build.py)
+    │   └── BuildError              5   no plan can be built of it (engines/trt_flags.py)
     ├── InferenceError              6   a model that loaded, but answers nonsense
+    │   └── EngineLost              6   what ran the model died, hangs, or lost its device
     └── OutputError                 7   a result that cannot be written
 
 A message says what is wrong, why, and what to do about it.
@@ -75,6 +76,10 @@ class InferenceError(EdgeferError):
     """A model that loaded answers with something that is no answer."""
 
     exit_code = 6
+
+
+class EngineLost(InferenceError):
+    """What ran the model died, hangs, or lost its device, and the batch with it."""
 
 
 class OutputError(EdgeferError):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from pathlib import Path
 
 from edgefer.config import PACKAGED_MODELS, EngineConfig, model_folder
 from edgefer.errors import ModelError, UnknownName
 from edgefer.protocols import Engine
 
-FORMATS = (".onnx",)
+FORMATS = (".onnx", ".plan", ".engine")
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The one that JetPack's TensorRT is for."""
 
 
 def open_engine(config: EngineConfig) -> Engine:
@@ -24,8 +28,46 @@ def open_engine(config: EngineConfig) -> Engine:
             from edgefer.engines.ort import OrtEngine
 
             return OrtEngine(path, threads=config.threads)
+        case ".plan" | ".engine":
+            return _open_plan(path, config)
         case suffix:
             raise UnknownName("model format", suffix, FORMATS)
+
+
+def _open_plan(path: Path, config: EngineConfig) -> Engine:
+    """TensorRT in this process where it is to be had here, else in the engine host.
+
+    Raises PlanMismatch where the plan does not belong on this device, before TensorRT sees it.
+    """
+    from edgefer.engines.host import HostedEngine
+    from edgefer.engines.trt import TensorRTEngine
+    from edgefer.manifest import read_manifest, trusted_manifest
+
+    python = interpreter(config)
+    if config.rebuild == "if-stale" and not config.trust:
+        from edgefer.engines.trt_build import rebuild_if_stale
+
+        rebuild_if_stale(path, python)
+    manifest = trusted_manifest(path) if config.trust else read_manifest(path)
+    if config.python == "auto" and python == sys.executable:
+        return TensorRTEngine(path, manifest, graphs=config.graphs)
+    return HostedEngine(
+        path,
+        manifest,
+        python=python,
+        graphs=config.graphs,
+        timeout=config.timeout,
+        restarts=config.restarts,
+    )
+
+
+def interpreter(config: EngineConfig) -> str:
+    """The Python that runs TensorRT: the configured one, else ours if it can, else the system's."""
+    if config.python != "auto":
+        return config.python
+    from edgefer.engines.trt import importable
+
+    return sys.executable if importable() else SYSTEM_PYTHON
 
 
 def find_model(name: str) -> Path:
@@ -37,7 +79,14 @@ def find_model(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
-    here = sorted({p.name for f in (model_folder(), PACKAGED_MODELS) for p in f.glob("*.onnx")})
+    here = sorted(
+        {
+            p.name
+            for f in (model_folder(), PACKAGED_MODELS)
+            for p in f.glob("*")
+            if p.suffix in FORMATS
+        }
+    )
     nearest = difflib.get_close_matches(name, here, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise ModelError(
