@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import types
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ def record(kind: type[T], value: object, where: str) -> T:
     """
     if not isinstance(value, dict):
         raise WrongValue(f"{where} is {_short(value)}; it takes a table of named fields")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # T may be anything, a type is hashable
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in value:
         if key not in fields:
@@ -53,6 +54,11 @@ def record(kind: type[T], value: object, where: str) -> T:
         if name not in value and required and field.default_factory is dataclasses.MISSING:
             raise WrongValue(f"{where} has no {name}")
     return kind(**{key: _value(hints[key], item, f"{where}.{key}") for key, item in value.items()})
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 # Any: a type as `get_type_hints` gives it has no type of its own in Python 3.10.
