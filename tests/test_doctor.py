@@ -377,6 +377,26 @@ def test_the_page_fits_a_terminal_and_one_screen(device: str, tmp_path: Path) ->
     assert len(page) <= 66
 
 
+def test_a_command_of_several_lines_is_one_when_it_is_copied(tmp_path: Path) -> None:
+    none = {"/proc/swaps": "Filename\n"}
+    found = examine(laid(tmp_path, changed(NANO, none), NANO_ANSWERS))
+    _, _, rest = found.page().partition("-> sudo fallocate")
+    lines = rest.partition("\n  ok ")[0].splitlines()
+    assert len(lines) > 1
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    copied = "".join(lines).replace("\\", " ")
+    assert " ".join(f"sudo fallocate{copied}".split()) == named(found, "swap").remedy
+
+
+def test_a_jetson_is_known_in_a_container_that_hides_the_device_tree(tmp_path: Path) -> None:
+    hidden = ("/proc/device-tree/model", "/proc/device-tree/compatible", "/etc/nv_tegra_release")
+    files = changed(NANO, {"/.dockerenv": ""}, hidden)
+    found = examine(laid(tmp_path, files, NANO_ANSWERS))
+    assert named(found, "device").state == "unavailable"
+    assert named(found, "L4T").state == "unavailable"
+    assert named(found, "Argus").state == "ok"
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_json_says_what_the_page_says_under_a_versioned_schema(device: str, tmp_path: Path) -> None:
     found = examine(laid(tmp_path, *DEVICES[device]))

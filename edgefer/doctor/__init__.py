@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Callable
@@ -91,14 +92,22 @@ class Examination:
             head = f"  {state:<8}{finding.name:<{_LABEL - 2}}"
             lines += _wrapped(finding.text, head)
             if finding.remedy:
-                lines += _wrapped(finding.remedy, " " * (len(head) - 3) + "-> ")
+                lines += _command(finding.remedy, " " * (len(head) - 3) + "-> ")
         return "\n".join(lines)
 
 
-def _wrapped(text: str, head: str) -> list[str]:
+def _command(text: str, head: str) -> list[str]:
+    """A command that takes several lines is still one when it is copied."""
+    lines = _wrapped(text, head, WIDTH - 2)
+    if re.match(r"sudo |docker |edgefer |pip |rm |/", text):
+        return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
+    return lines
+
+
+def _wrapped(text: str, head: str, width: int = WIDTH) -> list[str]:
     return textwrap.wrap(
         " ".join(text.split()),
-        WIDTH,
+        width,
         initial_indent=head,
         subsequent_indent=" " * len(head),
         break_long_words=False,

@@ -20,7 +20,7 @@ class Finding:
     state: State
     text: str
     remedy: str = ""
-    """The command that mends it; never empty for a problem."""
+    """The command that mends it, or what to do where none does; never empty for a problem."""
 
     def __post_init__(self) -> None:
         if self.state == "problem" and not self.remedy:

@@ -142,7 +142,7 @@ def throttling(machine: Machine) -> list[Finding]:
     """What slows the machine now, or has since it was started."""
     if not machine.jetson and machine.nvidia:
         return [_card(machine)]
-    supply = "use a stronger power supply (a Nano: 5 V 4 A at the barrel jack, jumper J48)"
+    supply = "use a stronger power supply, or a shorter cable to it"
     events = [
         n
         for p in machine.glob("/sys/class/hwmon/hwmon*/oc*_event_cnt")
