@@ -200,6 +200,13 @@ def test_both_onnxruntimes_at_once_are_refused_and_the_one_to_remove_is_named(
     assert found.exit_code == EXIT_PROBLEM == 3
 
 
+def test_both_onnxruntimes_are_seen_even_where_their_import_hangs(tmp_path: Path) -> None:
+    both = {"onnxruntime": "1.23.2", "onnxruntime-gpu": "1.22.0"}
+    hung = Ran(out=said({"installed": both}).out, fault="python gave no answer")
+    answers = {**OWN, f"{PYTHON} onnxruntime": hung}
+    assert named(examine(laid(tmp_path, BARE, answers)), "ONNX Runtime").state == "problem"
+
+
 def test_a_provider_that_is_listed_but_does_not_start_is_a_problem(tmp_path: Path) -> None:
     record = {"installed": {"onnxruntime-gpu": "1.22.0"}, "version": "1.22.0",
               "listed": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -416,11 +423,12 @@ def test_a_problem_without_a_remedy_cannot_be_made() -> None:
 
 def test_a_program_that_hangs_is_killed_with_its_children_and_reported(tmp_path: Path) -> None:
     child = tmp_path / "child"
-    script = f"sleep 60 & echo $! > {child}; wait"
+    script = f"echo before; sleep 60 & echo $! > {child}; wait"
     began = time.monotonic()
     ran = run(("sh", "-c", script), 0.3)
     assert time.monotonic() - began < 2
     assert "gave no answer within 0.3 s" in ran.fault
+    assert ran.out == "before\n"
     pid = int(child.read_text())
     # A killed child that nobody waits for yet is a zombie: it runs no more.
     with_state = Path(f"/proc/{pid}/stat")
@@ -461,7 +469,7 @@ def test_the_probe_answers_for_this_python(tmp_path: Path) -> None:
                          ids=lambda p: p.parent.parent.name)  # fmt: skip
 def test_the_probe_runs_under_every_python_from_3_6_on(python: Path) -> None:
     ran = run((str(python), str(PROBE), "tensorrt"), 30)
-    record = json.loads(ran.out)
+    record = json.loads(ran.out.splitlines()[-1])
     assert record["absent"] in ("tensorrt", "tensorrt_bindings")
 
 
@@ -473,7 +481,7 @@ def test_the_probe_tells_bindings_without_libraries_from_no_bindings(tmp_path: P
     out = subprocess.run(
         [sys.executable, PROBE, "tensorrt"], env=environment, check=True, capture_output=True
     ).stdout
-    record = json.loads(out)
+    record = json.loads(out.splitlines()[-1])
     assert record["absent"] is None
     assert missing_library(record["error"]) == "libnvinfer.so.10"
 

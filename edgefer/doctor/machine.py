@@ -34,7 +34,7 @@ class Ran:
     out: str = ""
     err: str = ""
     fault: str = ""
-    """Why there is no answer; empty where the program ran to its end."""
+    """Why it did not run to its end; empty where it did. `out` is what it said before."""
 
 
 class Run(Protocol):
@@ -60,12 +60,13 @@ def run(command: Sequence[str], timeout: float) -> Ran:
     with process:
         try:
             out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            return _killed(process, command[0], timeout)
+        except subprocess.TimeoutExpired as exc:
+            said = (exc.output or b"").decode(errors="replace")
+            return Ran(out=said, fault=_kill(process, command[0], timeout))
     return Ran(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
-def _killed(process: subprocess.Popen[bytes], name: str, timeout: float) -> Ran:
+def _kill(process: subprocess.Popen[bytes], name: str, timeout: float) -> str:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     # One that sleeps inside a driver does not die; waiting for it would hang the doctor too.
@@ -77,8 +78,7 @@ def _killed(process: subprocess.Popen[bytes], name: str, timeout: float) -> Ran:
     # `with process` would wait for ever; a code stops it from doing so.
     if process.returncode is None:
         process.returncode = -signal.SIGKILL
-    name = Path(name).name
-    return Ran(fault=f"{name} gave no answer within {timeout:.1f} s and was killed")
+    return f"{Path(name).name} gave no answer within {timeout:.1f} s and was killed"
 
 
 def may_use(path: Path) -> bool:

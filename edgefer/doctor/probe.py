@@ -1,6 +1,6 @@
 """Run by the doctor as a program of its own, under any Python since 3.6: what one module says.
 
-    python probe.py MODULE        prints one line of JSON
+    python probe.py MODULE        prints lines of JSON; the last one counts
 
 A module may crash, hang or print while it is imported; here it takes nothing else with it.
 """
@@ -92,6 +92,8 @@ DISTRIBUTIONS = {
 def main(name: str) -> None:
     report = {"python": ".".join(map(str, sys.version_info[:3]))}  # type: Dict[str, Any]
     report["installed"] = versions(*DISTRIBUTIONS.get(name, ()))
+    # Said before the import: it may be killed for taking too long, or crash.
+    print("\n" + json.dumps(report), flush=True)
     try:
         report.update(ASKED[name]())
     except Exception as exc:  # noqa: BLE001 - whatever it raises is what was asked for

@@ -103,9 +103,7 @@ def onnxruntime(machine: Machine) -> list[Finding]:
     """ONNX Runtime: one of the two packages, and the providers that really work."""
     name = "ONNX Runtime"
     report = _probe(machine, machine.python, "onnxruntime")
-    if "installed" not in report:
-        return [topic.unavailable(name, str(report.get("fault", "")))]
-    installed: dict[str, str] = report["installed"]
+    installed: dict[str, str] = report.get("installed", {})
     pip = f"{machine.python} -m pip"
     if len(installed) == 2:
         # Both write the same files: removing one takes some of the other's with it.
@@ -118,14 +116,16 @@ def onnxruntime(machine: Machine) -> list[Finding]:
             f"{pip} install --force-reinstall --no-deps {keep}=={installed[keep]}"
         )
         return [topic.problem(name, text, remedy)]
+    if "fault" in report:
+        return [topic.unavailable(name, report["fault"])]
     if _absent(report, "onnxruntime"):
         return [
             topic.problem(
                 name, "not installed: no .onnx model runs", f"{pip} install 'edgefer[cpu]'"
             )
         ]
-    if "error" in report or "fault" in report:
-        said = first_line(str(report.get("error") or report.get("fault")))
+    if "error" in report:
+        said = first_line(str(report["error"]))
         package = next(iter(installed), "onnxruntime")
         return [topic.problem(name, said, f"{pip} install --force-reinstall {package}")]
     names = [p.removesuffix("ExecutionProvider") for p in report["listed"]]
@@ -162,16 +162,18 @@ def opencv(machine: Machine) -> list[Finding]:
 def _probe(machine: Machine, python: str, module: str) -> Report:
     """What probe.py says of `module`; `fault` where it said nothing."""
     ran = machine.ask(python, str(PROBE), module)
-    if ran.fault:
-        return {"fault": ran.fault}
-    if ran.code == -signal.SIGILL:
-        guard = "set OPENBLAS_CORETYPE=ARMV8" if machine.jetson else "wrong build for this CPU"
-        return {"error": f"illegal instruction ({guard})", "installed": {}}
     try:
         report: Report = json.loads(ran.out.strip().splitlines()[-1])
     except (IndexError, ValueError):
+        report = {}
+    if ran.fault:
+        return {**report, "fault": ran.fault}
+    if ran.code == -signal.SIGILL:
+        guard = "set OPENBLAS_CORETYPE=ARMV8" if machine.jetson else "wrong build for this CPU"
+        return {**report, "error": f"illegal instruction ({guard})"}
+    if ran.code != 0 or not report:
         said = first_line(ran.err.strip()) or "nothing"
-        return {"fault": f"{python} ended with status {ran.code} and said {said}"}
+        return {**report, "fault": f"{python} ended with status {ran.code} and said {said}"}
     return report
 
 
