@@ -161,6 +161,19 @@ def test_libraries_missing_in_a_container_are_brought_by_the_nvidia_runtime(
     assert finding.remedy == "docker run --runtime nvidia ..."
 
 
+@pytest.mark.parametrize(("library", "remedy"), [
+    ("libnvinfer.so.10", "pip install 'tensorrt==10.*'   # or: sudo apt install libnvinfer10"),
+    ("libcuda.so.1", "docker run --gpus all ..."),
+])  # fmt: skip
+def test_a_container_on_a_pc_gets_only_the_driver_from_the_host(
+    tmp_path: Path, library: str, remedy: str
+) -> None:
+    error = f"ImportError: {library}: cannot open shared object file: No such file"
+    answers = {**PC_ANSWERS, f"{PYTHON} tensorrt": broken(error)}
+    machine = laid(tmp_path, changed(PC, {"/.dockerenv": ""}), answers)
+    assert named(examine(machine), "TensorRT").remedy == remedy
+
+
 def test_bindings_that_do_not_fit_their_library_are_a_problem(tmp_path: Path) -> None:
     error = "ImportError: /lib/libnvinfer.so.10: undefined symbol: _ZN5nvdla19I"
     answers = {**ORIN_ANSWERS, f"{PYTHON} tensorrt": broken(error)}

@@ -92,7 +92,7 @@ def pycuda(machine: Machine) -> list[Finding]:
     if "gpu" in report:
         gpu = f"{report['gpu']}, compute capability {report['capability']}"
         return [topic.ok(name, f"{report['version']}{at}: {gpu}")]
-    remedy = "docker run --runtime nvidia ..." if machine.container else "nvidia-smi"
+    remedy = _runtime(machine) if machine.container else "nvidia-smi"
     if machine.jetson and not machine.container:
         remedy = 'sudo usermod -aG video "$USER"   # then log in again'
     text = f"{report['version']}{at} finds no GPU: {first_line(str(report.get('fault')))}"
@@ -193,8 +193,8 @@ def library_remedy(machine: Machine, library: str) -> str:
     """The command that brings `library`."""
     stem, _, version = library.partition(".so")
     major = version.strip(".").partition(".")[0]
-    if machine.container:
-        return "docker run --runtime nvidia ..."
+    if machine.container and (machine.jetson or stem == "libcuda"):
+        return _runtime(machine)  # it mounts the host's
     packages = {
         "libnvinfer": f"libnvinfer{major}",
         "libnvinfer_plugin": f"libnvinfer-plugin{major}",
@@ -214,11 +214,15 @@ def library_remedy(machine: Machine, library: str) -> str:
 
 
 def _reinstall(machine: Machine) -> str:
-    if machine.container:
-        return "docker run --runtime nvidia ..."
+    if machine.jetson and machine.container:
+        return _runtime(machine)
     if machine.jetson:
         return "sudo apt install --reinstall tensorrt python3-libnvinfer"
     return "pip install --force-reinstall tensorrt"
+
+
+def _runtime(machine: Machine) -> str:
+    return f"docker run {'--runtime nvidia' if machine.jetson else '--gpus all'} ..."
 
 
 def first_line(text: str) -> str:
