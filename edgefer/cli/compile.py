@@ -16,9 +16,10 @@ from edgefer.errors import ConfigError
 from edgefer.manifest import manifest_path, size_text
 
 DESCRIPTION = """\
-Build a TensorRT plan from an ONNX file, on the device that is to run it: a plan is timed on its
-GPU and fits no other TensorRT. It takes minutes. The plan is run beside ONNX Runtime on drawn
-faces before it is kept; model.plan.json beside it says what it was built for.
+Build a TensorRT plan from an ONNX file, on the device that is to run it: a
+plan is timed on its GPU and fits no other TensorRT. It takes minutes. The
+plan is run beside ONNX Runtime on drawn faces before it is kept; the manifest
+MODEL.plan.json beside it says what it was built from and for.
 
 This was tested with a double of TensorRT, and never on a GPU or a Jetson."""
 

@@ -41,7 +41,7 @@ Tell = Callable[[Dict[str, Any]], None]
 
 
 class Fault(Exception):
-    """What ends the work; `kind` is parser, builder, cache or disk."""
+    """What ends the work; `kind` is parser, builder or plan."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
@@ -59,7 +59,10 @@ def main() -> None:
 
     request = json.loads(sys.stdin.readline())
     try:
-        done = probe() if request["do"] == "probe" else build(request, tell)
+        if request["do"] == "probe":
+            done = probe()
+        else:
+            done = {"build": build, "layers": layers}[request["do"]](request, tell)
     except Fault as exc:
         tell({"fault": exc.kind, "reason": str(exc)})
     except OSError as exc:
@@ -113,18 +116,8 @@ def build(request: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     """Write request["plan"] from request["onnx"]; gives its inputs, outputs and the seconds."""
     import tensorrt as trt
 
-    class Rows(trt.ILogger):  # type: ignore[misc]
-        """TensorRT's log, a row at a time: what went wrong is said nowhere else."""
-
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: Any, msg: str) -> None:
-            if severity.name != "VERBOSE":
-                tell({"row": [severity.name, msg]})
-
     began = time.time()
-    logger = Rows()
+    logger = _logger(trt, tell)
     try:
         builder = trt.Builder(logger)
     except TypeError as exc:  # pybind11's word for a null pointer; the reason is in the log
@@ -156,7 +149,43 @@ def build(request: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     return {"io": inputs + outputs, "seconds": round(time.time() - began, 3)}
 
 
+def layers(request: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
+    """The names of the layers of request["plan"], as TensorRT fused them; it must belong here."""
+    import pycuda.driver as cuda
+    import tensorrt as trt
+
+    cuda.init()
+    context = cuda.Device(0).retain_primary_context()
+    context.push()
+    try:
+        runtime = trt.Runtime(_logger(trt, tell))
+        engine = runtime.deserialize_cuda_engine(Path(request["plan"]).read_bytes())
+        if engine is None:
+            raise Fault("plan", "TensorRT does not take it")
+        inspector = engine.create_engine_inspector()
+        text = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+        found = json.loads(text)["Layers"]
+        del inspector, engine, runtime  # before the context that they live in
+    finally:
+        context.pop()
+    return {"layers": [one if isinstance(one, str) else one.get("Name", "?") for one in found]}
+
+
 # Any, from here on: TensorRT comes without types.
+def _logger(trt: Any, tell: Tell) -> Any:
+    class Rows(trt.ILogger):  # type: ignore[misc]
+        """TensorRT's log, a row at a time: what went wrong is said nowhere else."""
+
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, msg: str) -> None:
+            if severity.name != "VERBOSE":
+                tell({"row": [severity.name, msg]})
+
+    return Rows()
+
+
 def _parse(trt: Any, network: Any, logger: Any, path: str) -> None:
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(Path(path).read_bytes()):

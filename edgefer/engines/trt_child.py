@@ -86,6 +86,19 @@ def needed(python: str) -> Here:
     return found.here
 
 
+def layers(python: str, plan: Path) -> tuple[str, ...]:
+    """The names of a plan's layers, as TensorRT fused them. `plan` must belong on this device: it
+    is given to TensorRT. Raises BuildError where that does not take it."""
+    request = {"do": "layers", "plan": str(plan.absolute())}
+    found = ask(python, request, lambda *_: None, limit=PROBE_TIMEOUT)["layers"]
+    return tuple("".join(map(_plain, name)) for name in found)
+
+
+def _plain(letter: str) -> str:
+    """A name comes from the ONNX file, and could speak to the terminal."""
+    return letter if letter.isprintable() else " "
+
+
 # Any: JSON, whose values the callers know.
 def ask(
     python: str, request: dict[str, Any], watch: Watch, limit: float | None = None
@@ -157,8 +170,7 @@ def _converse(
             if "fault" in answer:
                 raise _refused(answer["fault"], answer["reason"], request, rows)
             severity, row = answer["row"]
-            # A node's name comes from the ONNX file, and could speak to the terminal.
-            row = "".join(letter if letter.isprintable() else " " for letter in row)
+            row = "".join(map(_plain, row))
             if severity in ("INTERNAL_ERROR", "ERROR", "WARNING"):
                 rows.append(f"{severity.lower()}: {row}")
             watch(elapsed, severity, row)
@@ -171,6 +183,8 @@ def _refused(kind: str, reason: str, request: dict[str, Any], rows: deque[str]) 
             return OutputError(f"the builder cannot write: {reason}")
         case "parser":
             return BuildError(f"TensorRT cannot read {request['onnx']}: {reason}{told}")
+        case "plan":
+            return BuildError(f"{request['plan']}: {reason}{told}")
     workspace = size_text(request["workspace_bytes"])
     return BuildError(
         f"{reason} for {request['onnx']}{told or '; it did not say why'}\nWhere it names memory or "

@@ -73,7 +73,7 @@ def test_pull_from_a_file_checks_it(
     assert not (tmp_path / "models" / "yunet.onnx").exists()
 
 
-@pytest.mark.parametrize("command", ["", "run", "bench", "inspect", "config", "pull"])
+@pytest.mark.parametrize("command", ["", "run", "bench", "compile", "inspect", "config", "pull"])
 def test_help_fits_a_terminal(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

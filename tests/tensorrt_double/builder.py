@@ -294,6 +294,7 @@ class Builder(Recorded):
         if name == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         if name == "hang":
+            self._say("WARNING", "the double was told to hang")
             signal.pause()
         half = "FP16" in config._flags
         if name == "none":
@@ -322,6 +323,7 @@ class Builder(Recorded):
                 [_told(tensor) for tensor in network._inputs],
                 [_told(tensor) for tensor in network._outputs],
                 batches,
+                linear=_linear(onnx),
                 onnx=onnx,
                 capability=os.environ.get("EDGEFER_TRT_DOUBLE_CC", "5.3"),
             )
@@ -384,6 +386,18 @@ def half_weights(model: bytes) -> bool:
     """Whether a file holds weights of 16 bits: the type of a tensor is its field 2."""
     (body,) = _all(model, 7)
     return any(_all(tensor, 2) == [10] for tensor in _all(body, 5))
+
+
+def _linear(model: bytes) -> Any:
+    """The only matrix of a network, for where there is no ONNX Runtime; None where there are
+    more, or none. TensorProto: dims 1, data_type 2, raw_data 9."""
+    (body,) = _all(model, 7)
+    tensors = [tensor for tensor in _all(body, 5) if len(_all(tensor, 1)) == 2]
+    if len(tensors) != 1 or _all(tensors[0], 2) != [1]:
+        return None
+    rows, columns = _all(tensors[0], 1)
+    values = struct.unpack("<%df" % (rows * columns), _all(tensors[0], 9)[0])
+    return [values[columns * row : columns * (row + 1)] for row in range(rows)]
 
 
 def _value(info: bytes) -> Tuple[str, int, Tuple[int, ...]]:

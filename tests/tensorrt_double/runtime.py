@@ -221,6 +221,9 @@ def names(version):
             self._contexts += 1
             return IExecutionContext(self, self._logger)
 
+        def create_engine_inspector(self):
+            return EngineInspector(self)
+
         if version < (10,):
 
             @property
@@ -262,6 +265,21 @@ def names(version):
 
             def get_tensor_profile_shape(self, name, profile_index):  # noqa: ARG002
                 return self._shapes(name)
+
+    class LayerInformationFormat(enum.IntEnum):
+        ONELINE = 0
+        JSON = 1
+
+    class EngineInspector(Recorded):
+        """Names one layer, which is all that the double has."""
+
+        def __init__(self, engine):
+            self._engine = engine
+
+        def get_engine_information(self, format):  # noqa: A002 - TensorRT's name
+            assert format == LayerInformationFormat.JSON
+            inputs = [t[1] for t in self._engine._tensors if t[0]]
+            return json.dumps({"Layers": ["everything after " + ", ".join(inputs)], "Bindings": []})
 
     class IExecutionContext(Recorded):
         def __init__(self, engine, logger):
