@@ -201,8 +201,7 @@ class _Child:
         self._wake = wake
         self._said = b""
         self._hearing = threading.Lock()
-        self._batch: NDArray[np.float32]
-        self._answers: NDArray[np.float32]
+        self._shared: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._fds = ExitStack()
         try:
             self._process = self._started(command, plan)
@@ -259,7 +258,7 @@ class _Child:
         send(self._channel, {"name": str(plan), "graphs": graphs})
         facts = self._next(deadline)["ready"]
         check_loaded(plan, manifest, facts)
-        self._batch, self._answers = shared(
+        self._shared = shared(
             self._memory, facts["most"], tuple(facts["input_shape"]), tuple(facts["output_shape"])
         )
 
@@ -279,19 +278,21 @@ class _Child:
 
     def infer(self, batch: NDArray[np.float32], timeout: float) -> NDArray[np.float32]:
         """Raises InferenceError for this batch, EngineLost for the child."""
-        most, *taken = self._batch.shape
+        # No local name for what is shared: an error's traceback would keep it mapped.
+        assert self._shared is not None
+        most, *taken = self._shared[0].shape
         if list(batch.shape[1:]) != taken or not len(batch):
             raise InferenceError(f"the plan takes {('batch', *taken)}, not {batch.shape}")
-        answers = np.empty((len(batch), *self._answers.shape[1:]), np.float32)
+        answers = np.empty((len(batch), *self._shared[1].shape[1:]), np.float32)
         for first in range(0, len(batch), most):
             part = batch[first : first + most]
-            self._batch[: len(part)] = part
+            self._shared[0][: len(part)] = part
             try:
                 send(self._channel, {"infer": len(part)})
             except OSError:
                 raise EngineLost(self._death()) from None
             self._received(timeout)
-            answers[first : first + len(part)] = self._answers[: len(part)]
+            answers[first : first + len(part)] = self._shared[1][: len(part)]
         return answers
 
     def _received(self, timeout: float) -> dict[str, Any]:
@@ -303,7 +304,9 @@ class _Child:
             raise EngineLost(f"the engine host gave no answer for {timeout:g} s and is "
                              f"killed{self._told()}") from None  # fmt: skip
         except (EOFError, OSError, ValueError):
-            self.kill()  # of what speaks nonsense nothing can be expected
+            # It is dying, and its own status tells more; what speaks nonsense is killed.
+            _poll(self._beats, events=0).poll(DYING * 1000)
+            self.kill()
             raise EngineLost(self._death()) from None
         if "error" in message:
             kind = message["error"]
@@ -348,6 +351,7 @@ class _Child:
         """Kill it, reap it, and free memory and pipes."""
         if self._process.returncode is None:
             self.kill()
+        self._shared = None
         self._fds.close()
         try:
             self._process.wait(DYING)
@@ -365,7 +369,9 @@ class _Child:
     def _told(self) -> str:
         self._hear()
         lines = self._said.decode(errors="replace").split("\n")
-        kept = [line.strip() for line in lines if line.strip()][-8:]
+        kept = [line.strip() for line in lines if line.strip()]
+        crash = [n for n, line in enumerate(kept) if line.startswith("Fatal Python error")]
+        kept = kept[crash[-1] : crash[-1] + 5] if crash else kept[-8:]
         return f". It said: {' | '.join(kept)}" if kept else ""
 
     def _death(self) -> str:
@@ -386,10 +392,11 @@ def _signal(number: int) -> str:
         return "of no name"
 
 
-def _poll(*fds: int) -> select.poll:
+def _poll(*fds: int, events: int = select.POLLIN) -> select.poll:
+    """The other end's closing is always told, whatever the events."""
     poll = select.poll()
     for fd in fds:
-        poll.register(fd, select.POLLIN)
+        poll.register(fd, events)
     return poll
 
 

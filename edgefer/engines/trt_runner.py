@@ -579,14 +579,15 @@ class _Libcuda:
             enqueued = enqueue()
         finally:
             status = self._end(stream, ctypes.byref(graph))
-        if not enqueued:
-            raise _NoGraph("TensorRT cannot enqueue this network into a capture")
-        self._check(status, "cuStreamEndCapture")
         try:
+            if not enqueued:
+                raise _NoGraph("TensorRT cannot enqueue this network into a capture")
+            self._check(status, "cuStreamEndCapture")
             made = self._make(ctypes.byref(executable), graph, *self._rest)
             self._check(made, "cuGraphInstantiate")
         finally:
-            self._destroy_graph(graph)
+            if graph.value:
+                self._destroy_graph(graph)
         assert executable.value is not None
         return executable.value
 
