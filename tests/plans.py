@@ -44,7 +44,7 @@ def make_plan(path: Path, version: str = "10.3.0.26", capability: str = "8.7") -
         device="TensorRT double (no GPU)",
         multiprocessors=1,
         memory_bytes=4 << 30,
-        l4t="unknown",
+        l4t="unavailable",
         precision="fp16",
         profile=Profile(1, 1, 8),
         workspace_bytes=256 << 20,

@@ -14,7 +14,7 @@ from edgefer.engines import interpreter
 from edgefer.engines.trt_child import Found, layers, probe
 from edgefer.errors import EdgeferError, ModelError, NotInstalled
 from edgefer.manifest import (
-    UNKNOWN,
+    UNAVAILABLE,
     Here,
     Mismatch,
     PlanFile,
@@ -140,7 +140,7 @@ def _text(facts: Facts) -> str:
 
 def _manifest(manifest: PlanManifest) -> str:
     workspace = size_text(manifest.workspace_bytes)
-    l4t = f", L4T {manifest.l4t}" if manifest.l4t != UNKNOWN else ""
+    l4t = f", L4T {manifest.l4t}" if manifest.l4t != UNAVAILABLE else ""
     kinds = ("input", "output")
     return lines(
         ("built from", f"{manifest.onnx}, sha256 {manifest.onnx_sha256[:12]}..."),

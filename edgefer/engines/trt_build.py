@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
-import re
 import sys
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -23,29 +20,27 @@ from typing import Literal
 import numpy as np
 
 from edgefer import __version__
-from edgefer.config import model_folder
 from edgefer.engines.host import HostedEngine
 from edgefer.engines.onnx_file import OnnxFile, read_onnx
 from edgefer.engines.ort import OrtEngine
 from edgefer.engines.trt_agreement import Agreement, compare, fixture, median_ms
 from edgefer.engines.trt_child import Watch, ask, needed
+from edgefer.engines.trt_files import default_cache, keep_cache, put, scratch
 from edgefer.engines.trt_flags import BuildError, Precision, check_opset, flags
 from edgefer.engines.trt_room import MIB, check_disk, check_memory
 from edgefer.engines.trt_runner import l4t
-from edgefer.errors import ModelError, OutputError
-from edgefer.files import replacing
+from edgefer.errors import ModelError
+from edgefer.files import sha256
 from edgefer.manifest import (
-    UNKNOWN,
+    UNAVAILABLE,
     Here,
     PlanManifest,
     Profile,
     TensorIO,
     io_mismatches,
-    manifest_path,
     mismatches,
     read_manifest,
     read_plan,
-    to_json,
     version,
 )
 from edgefer.spec import ModelSpec
@@ -134,9 +129,9 @@ def compile_plan(order: Order, watch: Watch) -> Built:
         wanted = _precisions(order, facts, here)
         if warning := check_memory(facts.size_bytes, order.workspace_bytes):
             log.warning("%s", warning)
-        cache = order.timing_cache or _default_cache(here)
+        cache = order.timing_cache or default_cache(here)
         _check_reference(order.onnx, reference)
-        with _scratch(order.plan) as folder:
+        with scratch(order.plan) as folder:
             built = []
             for precision in wanted:
                 draft = Path(folder) / f"{precision}.plan"
@@ -144,7 +139,7 @@ def compile_plan(order: Order, watch: Watch) -> Built:
                 tried = _try(draft, manifest, reference, order, timed=len(wanted) > 1)
                 built.append(Attempt(manifest, draft, tried))
             kept = _choose(order, built)
-            _put(kept.draft, kept.manifest, order.plan)
+            put(kept.draft, kept.manifest, order.plan)
     others = tuple(attempt.tried for attempt in built if attempt is not kept)
     return Built(kept.manifest, kept.tried, others)
 
@@ -173,7 +168,7 @@ def rebuild_if_stale(plan: Path, python: str = sys.executable) -> bool:
         )
         found = [one for one in mismatches(manifest, needed(python), file) if one.fatal]
         why = "; ".join(map(str, found))
-        if order.onnx.is_file() and read_onnx(order.onnx).sha256 != manifest.onnx_sha256:
+        if order.onnx.is_file() and sha256(order.onnx) != manifest.onnx_sha256:
             why = why or f"{order.onnx.name} has changed since"
     if not why or not order.onnx.is_file():
         return False
@@ -224,20 +219,6 @@ def _check_reference(onnx: Path, reference: OrtEngine) -> None:
                          "Runtime: no plan of it can be right. Export it again")  # fmt: skip
 
 
-def _default_cache(here: Here) -> Path:
-    # A cache of another TensorRT or GPU is of no use: one file each.
-    name = f"timing-{here.tensorrt}-{here.compute_capability}.cache"
-    return model_folder() / "cache" / re.sub(r"[^\w.-]", "_", name)
-
-
-def _scratch(plan: Path) -> tempfile.TemporaryDirectory[str]:
-    """A hidden folder on the plan's own disk, so that a rename at the end is one step."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=f".{plan.name}.", dir=plan.absolute().parent)
-    except OSError as exc:
-        raise OutputError(f"cannot write beside {plan}: {exc.strerror}") from exc
-
-
 def _build(
     order: Order,
     facts: OnnxFile,
@@ -271,7 +252,7 @@ def _build(
         },
         watch,
     )
-    _keep_cache(cache_out, cache, wanted=order.timing_cache is not None)
+    keep_cache(cache_out, cache, wanted=order.timing_cache is not None)
     plan = read_plan(draft)
     return PlanManifest(
         plan_sha256=plan.sha256,
@@ -280,12 +261,12 @@ def _build(
         onnx_sha256=facts.sha256,
         # The header has all four numbers; the Python side often has three.
         tensorrt=".".join(map(str, plan.header)) if plan.header else str(here.tensorrt),
-        cuda=here.cuda or UNKNOWN,
-        compute_capability=here.compute_capability or UNKNOWN,
-        device=here.device or UNKNOWN,
+        cuda=here.cuda or UNAVAILABLE,
+        compute_capability=here.compute_capability or UNAVAILABLE,
+        device=here.device or UNAVAILABLE,
         multiprocessors=here.multiprocessors or 0,
         memory_bytes=here.memory_bytes or 0,
-        l4t=l4t() or UNKNOWN,
+        l4t=l4t() or UNAVAILABLE,
         precision=precision,
         profile=Profile(1, 1, order.max_batch),
         workspace_bytes=order.workspace_bytes,
@@ -295,19 +276,6 @@ def _build(
         build_seconds=done["seconds"],
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-
-
-def _keep_cache(made: Path, cache: Path, *, wanted: bool) -> None:
-    """Put the timing cache in its place, whole or not at all."""
-    try:
-        content = made.read_bytes()
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(cache) as file:
-            file.write(content)
-    except (OSError, OutputError) as exc:
-        if wanted:
-            raise OutputError(f"cannot keep the timing cache {cache}: {exc}") from exc
-        log.warning("the timing cache is not kept, the next build takes as long: %s", exc)
 
 
 def _try(
@@ -339,17 +307,3 @@ def _choose(order: Order, built: list[Attempt]) -> Attempt:
             f"written:{told}\n{more}"
         )
     return min(right, key=lambda attempt: attempt.tried.ms or 0.0)
-
-
-def _put(draft: Path, manifest: PlanManifest, plan: Path) -> None:
-    """The plan and then its manifest, each by a rename; both are on the disk before the first."""
-    text = draft.with_suffix(".json")
-    try:
-        with text.open("wb") as file:
-            file.write(to_json(manifest).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(plan)
-        text.replace(manifest_path(plan))
-    except OSError as exc:
-        raise OutputError(f"cannot write {plan}: {exc.strerror or exc}") from exc

@@ -90,11 +90,11 @@ def probe() -> Dict[str, Any]:
         import tensorrt
 
         facts["tensorrt"] = tensorrt.__version__
-    except ImportError as exc:
+    except (ImportError, OSError) as exc:
         facts["tensorrt_fault"] = str(exc)
     try:
         import pycuda.driver as cuda
-    except ImportError as exc:
+    except (ImportError, OSError) as exc:
         facts["cuda_fault"] = str(exc)
         return facts
     try:
@@ -118,6 +118,8 @@ def build(request: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
 
     began = time.time()
     logger = _logger(trt, tell)
+    if hasattr(trt, "init_libnvinfer_plugins"):
+        trt.init_libnvinfer_plugins(logger, "")  # 8.2 keeps InstanceNormalization there
     try:
         builder = trt.Builder(logger)
     except TypeError as exc:  # pybind11's word for a null pointer; the reason is in the log
@@ -158,7 +160,10 @@ def layers(request: Dict[str, Any], tell: Tell) -> Dict[str, Any]:
     context = cuda.Device(0).retain_primary_context()
     context.push()
     try:
-        runtime = trt.Runtime(_logger(trt, tell))
+        logger = _logger(trt, tell)
+        if hasattr(trt, "init_libnvinfer_plugins"):
+            trt.init_libnvinfer_plugins(logger, "")
+        runtime = trt.Runtime(logger)
         engine = runtime.deserialize_cuda_engine(Path(request["plan"]).read_bytes())
         if engine is None:
             raise Fault("plan", "TensorRT does not take it")

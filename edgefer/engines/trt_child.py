@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import subprocess
@@ -158,7 +159,7 @@ def _converse(
         if not readable:
             watch(elapsed, "", "")
             continue
-        block = child.stdout.read1(1 << 16)  # type: ignore[attr-defined]
+        block = os.read(child.stdout.fileno(), 1 << 16)
         if not block:
             raise _died(child, request, rows, errors)
         *lines, buffer = (buffer + block).split(b"\n")

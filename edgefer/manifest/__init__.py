@@ -25,7 +25,7 @@ from edgefer.manifest.plan import (
 )
 from edgefer.manifest.record import (
     SCHEMA,
-    UNKNOWN,
+    UNAVAILABLE,
     PlanManifest,
     Profile,
     TensorIO,
@@ -39,7 +39,7 @@ from edgefer.manifest.record import (
 
 __all__ = [
     "SCHEMA",
-    "UNKNOWN",
+    "UNAVAILABLE",
     "Here",
     "Mismatch",
     "PlanFile",

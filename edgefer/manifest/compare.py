@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgefer.errors import ModelError
 from edgefer.manifest.plan import PlanFile, compile_command, same_version, size_text, version
-from edgefer.manifest.record import UNKNOWN, PlanManifest, TensorIO, contract
+from edgefer.manifest.record import UNAVAILABLE, PlanManifest, TensorIO, contract
 from edgefer.spec import ModelSpec
 
 
@@ -101,7 +101,7 @@ def _tensorrt(manifest: PlanManifest, here: Here) -> list[Mismatch]:
 
 def _capability(manifest: PlanManifest, here: Here) -> list[Mismatch]:
     built, now = manifest.compute_capability, here.compute_capability
-    if built in (now, UNKNOWN):
+    if built in (now, UNAVAILABLE):
         return []
     return [Mismatch("compute capability", built, now or "no GPU that can be read")]
 
@@ -142,7 +142,9 @@ def refuse(manifest: PlanManifest, here: Here, plan: PlanFile) -> tuple[Mismatch
 
 
 def rebuild_command(manifest: PlanManifest, plan: Path) -> str:
-    """What builds the plan again, with the options it was built with."""
+    """What builds the plan again, with the options it was built with, where they are known."""
+    if manifest.trusted:
+        return compile_command(plan.with_name(manifest.onnx), plan)
     options = [f"--precision {manifest.precision}", f"--max-batch {manifest.profile.most}"]
     if manifest.workspace_bytes:
         options.append(f"--workspace {size_text(manifest.workspace_bytes)}")

@@ -20,7 +20,7 @@ SCHEMA = "edgefer.plan/1"
 MAX_BYTES = 256 << 10
 """Of a manifest; a real one has about 3 KB."""
 MAX_BATCH = 1024
-UNKNOWN = "unknown"
+UNAVAILABLE = "unavailable"
 """Stands where nobody could say; refused in a file that should say."""
 
 
@@ -172,7 +172,7 @@ def trusted_manifest(plan: Path) -> PlanManifest:
     """For a plan from elsewhere, as trtexec writes it, whose owner vouches for it (`--trust`).
 
     The ModelSpec comes from the sidecar `model.plan.toml`, with the same fields as an ONNX
-    file's sidecar, and `max_batch` where the plan takes more than 1. What is *not* checked then:
+    file's sidecar; batch sizes come from the plan, once it is loaded. What is *not* checked then:
     that the file is the one that was built (there is no hash), TensorRT's version before 8.6,
     the compute capability, the precision, and whether the plan's answers are right. TensorRT
     may run code from a plan; only the header and, once loaded, the inputs and outputs are compared.
@@ -181,11 +181,7 @@ def trusted_manifest(plan: Path) -> PlanManifest:
     file = read_plan(plan)
     try:
         table = read_toml(sidecar)
-        most = table.pop("max_batch", 1)
-        if type(most) is not int:
-            raise ConfigError(f"max_batch is {most!r}; it takes a whole number")
         spec = ModelSpec.from_mapping(table)
-        profile = Profile(1, 1, most)
     except EdgeferError as exc:
         raise SpecError(f"{plan} is to be trusted, but not described: {exc}. Describe it in "
                         f"{sidecar.name} (README, 'Other models')") from exc  # fmt: skip
@@ -193,22 +189,22 @@ def trusted_manifest(plan: Path) -> PlanManifest:
         plan_sha256=file.sha256,
         plan_bytes=file.bytes,
         onnx=plan.with_suffix(".onnx").name,
-        onnx_sha256=UNKNOWN,
-        tensorrt=".".join(map(str, file.header)) if file.header else UNKNOWN,
-        cuda=UNKNOWN,
-        compute_capability=UNKNOWN,
-        device=UNKNOWN,
+        onnx_sha256=UNAVAILABLE,
+        tensorrt=".".join(map(str, file.header)) if file.header else UNAVAILABLE,
+        cuda=UNAVAILABLE,
+        compute_capability=UNAVAILABLE,
+        device=UNAVAILABLE,
         multiprocessors=0,
         memory_bytes=0,
-        l4t=UNKNOWN,
+        l4t=UNAVAILABLE,
         precision="fp16" if spec.precision == "fp16" else "fp32",
-        profile=profile,
+        profile=Profile(1, 1, 1),
         workspace_bytes=0,
         io=contract(spec),
         spec=spec,
-        edgefer=UNKNOWN,
+        edgefer=UNAVAILABLE,
         build_seconds=0.0,
-        created=UNKNOWN,
+        created=UNAVAILABLE,
         trusted=True,
     )
 
