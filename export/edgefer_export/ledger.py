@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy as np
 from edgefer.bench.provenance import command_line, environment
 from edgefer_export import measure
 from edgefer_export.data import Split
-from edgefer_export.evaluate import Evaluation, Score, figure, judge, probabilities, table
+from edgefer_export.evaluate import Evaluation, Score, judge, probabilities, table
 from edgefer_export.evaluate.evaluation import MAJORITY
 from edgefer_export.evaluate.intervals import Interval, of_mean
+from edgefer_export.evaluate.tables import WIDTH, accuracy_cells
 from edgefer_export.evaluate.words import points
 from edgefer_export.recipe import Recipe
 from edgefer_export.runs import Run, differences, read_metrics
@@ -82,31 +84,21 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
 
 
 def to_table(entries: Sequence[Entry]) -> str:
-    """Markdown."""
+    """Markdown, then what each run changes."""
     rows = [
         (
-            entry.change or "the same again",
+            entry.name,
             f"{entry.parameters:,}",
             f"{entry.macs / 1e6:.1f} M",
             str(entry.epochs),
-            f"{entry.hours:.2f}",
-            figure(entry.evaluation.standard),
+            *accuracy_cells(entry.evaluation.standard)[:1],
             "" if entry.gain is None else points(entry.gain, entry.gain_interval),
-            figure(entry.evaluation.score(MAJORITY)),
         )
         for entry in entries
     ]
-    head = (
-        "run",
-        "parameters",
-        "MACs",
-        "epochs",
-        "hours",
-        "standard labels",
-        "change, points",
-        "FER+ majority",
-    )
-    return table(head, rows)
+    head = ("run", "params", "MACs", "epochs", "standard labels", "change, points")
+    what = [f"{entry.name}: {entry.change or 'the same again'}" for entry in entries]
+    return "\n".join((table(head, rows), "", *(fill(line, WIDTH) for line in what)))
 
 
 def to_record(entries: Sequence[Entry], split: Split, commits: Sequence[str]) -> dict[str, Any]:

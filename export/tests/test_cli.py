@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgefer.cli import parser as device_parser
 from edgefer_export import train as loop
 from edgefer_export.checkpoint import read_checkpoint
 from edgefer_export.cli import main, parser
@@ -91,9 +92,12 @@ def test_a_number_of_threads_that_cannot_be_is_refused(
     assert "whole number above 0" in capsys.readouterr().err
 
 
-def test_every_command_of_the_readme_is_understood() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^\S*edgefer-export (.+)$", text, re.MULTILINE)
-    assert len(commands) >= 3
-    for command in commands:
-        parser().parse_args(shlex.split(command))
+@pytest.mark.parametrize("readme", ["README.md", "export/README.md"])
+def test_every_command_of_a_readme_is_understood(readme: str) -> None:
+    text = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8")
+    shell = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    commands = re.findall(r"^(?:\.venv/bin/)?edgefer(-export)? (.+)$", shell, re.MULTILINE)
+    assert len(commands) >= 4
+    for exports, words in commands:
+        understand = parser() if exports else device_parser()
+        understand.parse_args(shlex.split(words, comments=True))

@@ -111,9 +111,10 @@ def test_a_split_without_votes_or_copies_says_unavailable_and_never_0(bare: Spli
     assert result.score(PLURALITY) is None
     assert result.score(STANDARD, without_leak=True) is None
     table = report(result)
-    crowd = next(line for line in table.splitlines() if line.startswith(f"| {MAJORITY}"))
-    assert crowd.count(UNAVAILABLE) == 2
-    assert "0.0" not in crowd
+    accuracy = next(line for line in table.splitlines() if line.startswith(f"| {STANDARD}"))
+    assert UNAVAILABLE in accuracy
+    assert not any(line.startswith(f"| {MAJORITY}") for line in table.splitlines())
+    assert f"{MAJORITY}: {UNAVAILABLE}" in " ".join(table.split())
     record = json.loads(json.dumps(to_record(result)))
     assert record["scores"][MAJORITY] == {"all": None, "without_leak": None}
     assert record["scores"][STANDARD]["all"]["recall"]["fear"] is None
@@ -152,7 +153,7 @@ def test_common_leaves_out_rows_that_the_model_never_answers(split: Split) -> No
     result = evaluate(Bright((*EXPRESSIONS[:4], *EXPRESSIONS[5:])), split, common=True)
     assert (result.rows, result.left_out) == (4, 1)  # the row of sad
     assert counts(result, STANDARD) == (4, 4)
-    assert "1 row left out" in report(result)
+    assert "1 row left out" in " ".join(report(result).split())
 
 
 def test_two_expressions_must_be_shared(split: Split) -> None:
@@ -206,7 +207,7 @@ def test_colour_pictures_of_any_side_with_labels_of_their_own_are_judged() -> No
     result = evaluate(Bright(("sad", "happy")), split)
     assert result.standard.confusion == ((2, 2), (0, 2))
     assert result.grouped
-    text = report(result)
+    text = " ".join(report(result).split())
     assert "made up test, 6 rows" in text
     assert "groups of rows" in text
     assert in_words(result).startswith(f"made up test ({split.digest()}): 66.7 % [")

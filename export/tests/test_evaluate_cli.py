@@ -150,3 +150,13 @@ def test_a_figure_with_mirror_images_says_so(
     command = ["evaluate", str(finished.folder), "--data", str(npz), "--mirror", "--json"]
     assert main([*command, "--bootstrap", "10"]) == 0
     assert json.loads(capsys.readouterr().out)["model"] == "tiny with mirror images"
+
+
+def test_a_report_fits_a_terminal(
+    settled: Run, npz: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", str(settled.folder), "--data", str(npz), "--robustness"]
+    assert main([*command, "--bootstrap", "10"]) == 0
+    shown = capsys.readouterr().out
+    # A figure of 100 % is wider by a digit or four, and no real one is.
+    assert max(map(len, shown.replace("100.0", "99.9").splitlines())) <= 82

@@ -23,8 +23,14 @@ from edgefer_export.evaluate.intervals import RESAMPLES
 from edgefer_export.evaluate.scores import Score, score
 
 STANDARD = "standard labels"
-PLURALITY = "FER+ votes, one winner among the seven"
-MAJORITY = "FER+ votes, winner with more than half of all votes"
+PLURALITY = "FER+ plurality"
+MAJORITY = "FER+ majority"
+LABEL_SETS = {
+    STANDARD: "the data set's own",
+    PLURALITY: "rows where one expression has more FER+ votes than each other, as its label",
+    MAJORITY: "rows where one expression has more than half of all FER+ votes",
+}
+"""Never mixed in one figure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import fill
 
 from edgefer.tables import counted
-from edgefer_export.evaluate.evaluation import STANDARD, Calibration, Evaluation
+from edgefer_export.evaluate.evaluation import (
+    LABEL_SETS,
+    STANDARD,
+    Calibration,
+    Evaluation,
+)
 from edgefer_export.evaluate.robustness import FRAMING, Variant, worst_framing
 from edgefer_export.evaluate.scores import Score
 from edgefer_export.evaluate.words import (
     UNAVAILABLE,
     between,
-    figure,
     percent,
     points,
     table,
 )
 
+WIDTH = 80
+"""Of a terminal; tables of seven expressions fit it too."""
+
 
 def accuracy_table(result: Evaluation) -> str:
     """Label sets down, with and without leaked rows across."""
-    rows = [(name, figure(every), figure(clean)) for name, every, clean in result.scores]
-    return table(("accuracy by", "all rows", "without copies of training pictures"), rows)
+    rows = [
+        (name, *(cell for of in (every, clean) for cell in accuracy_cells(of)))
+        for name, every, clean in known(result)
+    ]
+    return table(("accuracy by", "all rows", "n", "no copies", "n"), rows)
+
+
+def accuracy_cells(of: Score | None) -> tuple[str, str]:
+    """The figure with its interval, and its rows."""
+    if of is None or not of.n:
+        return UNAVAILABLE, "-"
+    return percent(of.accuracy) + between(of.intervals.accuracy), str(of.n)
+
+
+def known(result: Evaluation) -> list[tuple[str, Score | None, Score | None]]:
+    """The label sets that the data have."""
+    return [entry for entry in result.scores if entry[1] is not None]
+
+
+def legend(result: Evaluation) -> str:
+    """What the label sets are, and which the data have not."""
+    there = [name for name, _, _ in known(result)]
+    lines = [f"{name}: {about}." for name, about in LABEL_SETS.items() if name in there]
+    absent = [name for name, score, _ in result.scores if score is None]
+    if absent:
+        lines.append(f"{' and '.join(absent)}: unavailable, the data hold no votes.")
+    return " ".join(lines) + " No copies: rows whose picture does not stand in the training split."
 
 
 def summary_table(result: Evaluation) -> str:
@@ -33,26 +66,26 @@ def summary_table(result: Evaluation) -> str:
     lines: tuple[tuple[str, Callable[[Score], str]], ...] = (
         ("accuracy", share(lambda s: s.accuracy, "accuracy")),
         ("macro F1", share(lambda s: s.macro_f1, "macro_f1")),
-        ("balanced accuracy", share(lambda s: s.balanced_accuracy, "balanced_accuracy")),
-        ("label among the top 2", share(lambda s: s.top2, "top2")),
-        ("log-likelihood loss (nats)", lambda s: f"{s.loss:.3f}{between(s.intervals.loss, 1, 3)}"),
+        ("balanced", share(lambda s: s.balanced_accuracy, "balanced_accuracy")),
+        ("top 2", share(lambda s: s.top2, "top2")),
+        ("NLL, nats", lambda s: f"{s.loss:.2f}{between(s.intervals.loss, 1, 2)}"),
         ("rows", lambda s: str(s.n)),
     )
     rows = [
-        (name, *(tell(s) if s and s.n else UNAVAILABLE for _, s, _ in result.scores))
+        (name, *(tell(s) if s and s.n else UNAVAILABLE for _, s, _ in known(result)))
         for name, tell in lines
     ]
-    return table(("over all rows", *(name for name, _, _ in result.scores)), rows)
+    return table(("all rows", *(name for name, _, _ in known(result))), rows)
 
 
 def recall_table(result: Evaluation) -> str:
     """Expressions down, label sets across, over all rows."""
-    recalls = [score.recall if score else None for _, score, _ in result.scores]
+    recalls = [score.recall if score else None for _, score, _ in known(result)]
     rows = [
         (name, *(percent(recall[i] if recall else None) for recall in recalls))
         for i, name in enumerate(result.expressions)
     ]
-    return table(("recall of", *(name for name, _, _ in result.scores)), rows)
+    return table(("recall of", *(name for name, _, _ in known(result))), rows)
 
 
 def class_table(of: Score) -> str:
@@ -79,9 +112,9 @@ def confusion_table(of: Score) -> str:
 
 
 def shares_table(of: Score) -> str:
-    """The same as shares of each label's rows."""
+    """The same in % of each label's rows."""
     rows = [
-        (name, *(percent(count / sum(row) if sum(row) else None) for count in row))
+        (name, *(f"{100 * count / sum(row):.0f}" if sum(row) else "-" for count in row))
         for name, row in zip(of.expressions, of.confusion, strict=True)
     ]
     return table(("label \\ answer", *of.expressions), rows)
@@ -92,19 +125,19 @@ def calibration_table(of: Calibration) -> str:
     bins = len(of.before.counts)
     rows = [
         (
-            f"ECE, {bins} bins of equal width (points)",
+            f"ECE, {bins} equal bins (points)",
             f"{100 * of.before.error:.1f}",
             f"{100 * of.after.error:.1f}",
         ),
-        ("log-likelihood loss (nats)", f"{of.loss_before:.3f}", f"{of.loss_after:.3f}"),
+        ("NLL, nats", f"{of.loss_before:.3f}", f"{of.loss_after:.3f}"),
     ]
-    return table(("calibration", "as it is", "at a temperature, cross-fitted"), rows)
+    return table(("calibration", "as it is", "at a temperature"), rows)
 
 
 def robustness_table(variants: Sequence[Variant]) -> str:
     """Corruptions down."""
-    rows = [(v.name, percent(v.accuracy), points(v.change, v.interval), v.about) for v in variants]
-    return table(("pictures", "accuracy", "change (points)", "what is done"), rows)
+    rows = [(v.name, percent(v.accuracy), points(v.change, v.interval)) for v in variants]
+    return table(("pictures", "accuracy", "change (points)"), rows)
 
 
 def framing_line(variants: Sequence[Variant]) -> str:
@@ -123,8 +156,11 @@ def report(result: Evaluation, variants: Sequence[Variant] = ()) -> str:
     parts = [
         title(result),
         accuracy_table(result),
+        legend(result),
         intervals_line(result),
         summary_table(result),
+        "Balanced: the mean recall of the expressions. Top 2: the label is among the two most "
+        "probable. NLL: mean negative log-likelihood of the labels.",
         f"By {STANDARD}, all rows:",
         class_table(result.standard),
         recall_table(result),
@@ -146,10 +182,10 @@ def report(result: Evaluation, variants: Sequence[Variant] = ()) -> str:
     parts += [
         f"Confusion, {STANDARD}, all rows:",
         confusion_table(result.standard),
-        "The same as shares of each label's rows:",
+        "The same in % of each label's rows:",
         shares_table(result.standard),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(part if part.startswith("|") else fill(part, WIDTH) for part in parts)
 
 
 def title(result: Evaluation) -> str:
