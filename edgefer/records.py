@@ -103,7 +103,7 @@ def _plain(kind: type, value: object, where: str) -> bool | int | float | str:
             if math.isfinite(value):
                 return value
         case str() if kind is str:
-            if len(value) <= MAX_TEXT and not any(_controls(letter) for letter in value):
+            if len(value) <= MAX_TEXT and not has_controls(value):
                 return value
     raise WrongValue(f"{where} is {_short(value)}; it takes {_NAMES[kind]}")
 
@@ -116,9 +116,12 @@ _NAMES = {
 }
 
 
-def _controls(letter: str) -> bool:
+def has_controls(text: str) -> bool:
     """Whether it may change a terminal's state, or cannot be written as UTF-8 at all."""
-    return letter < " " or "\x7f" <= letter <= "\x9f" or "\ud800" <= letter <= "\udfff"
+    return any(
+        letter < " " or "\x7f" <= letter <= "\x9f" or "\ud800" <= letter <= "\udfff"
+        for letter in text
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

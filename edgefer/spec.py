@@ -167,7 +167,7 @@ class ModelSpec:
                 pre["planes"] = tuple(pre["planes"])
             flat["labels"] = tuple(str(label) for label in flat.get("labels", ()))
             return cls(**{**flat, "preprocessing": Preprocessing(**pre)})
-        except (TypeError, ValueError) as exc:
+        except (TypeError, ValueError, OverflowError) as exc:
             raise SpecError(f"the spec cannot be read: {exc}") from exc
 
 

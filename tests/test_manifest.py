@@ -237,7 +237,16 @@ def test_a_trusted_plan_is_described_by_its_sidecar(plan: Path) -> None:
     assert [one.what for one in mismatches(manifest, other, read_plan(plan))] == ["TensorRT"]
 
 
-@pytest.mark.parametrize("wrong", ["", SIDECAR.replace("8", "0"), SIDECAR + "max_batch = 4\n"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        SIDECAR.replace("8", "0"),
+        SIDECAR + "max_batch = 4\n",
+        SIDECAR.replace("elsewhere", "\\u001b[2J"),
+        SIDECAR + f"mean = [1{'0' * 400}]\n",
+    ],
+)
 def test_a_trusted_plan_without_a_right_sidecar_is_an_error(plan: Path, wrong: str) -> None:
     plan.with_name("face.plan.toml").write_text(wrong)
     with pytest.raises(SpecError, match=r"face\.plan\.toml"):

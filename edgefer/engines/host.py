@@ -231,7 +231,7 @@ class _Child:
                     stderr=words,
                     pass_fds=passed,
                     start_new_session=True,  # a group to kill, and no Ctrl-C from the terminal
-                    env=_environment(),
+                    env=environment(),
                 )
             except OSError as exc:
                 raise NotInstalled(
@@ -400,7 +400,7 @@ def _poll(*fds: int, events: int = select.POLLIN) -> select.poll:
     return poll
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """For an interpreter that need not be ours: nothing that makes it look for ours."""
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "VIRTUAL_ENV")}
     if platform.machine() == "aarch64":

@@ -12,7 +12,7 @@ import dataclasses
 import logging
 import sys
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
@@ -37,6 +37,7 @@ from edgefer.manifest import (
     PlanManifest,
     Profile,
     TensorIO,
+    check_holdable,
     io_mismatches,
     mismatches,
     read_manifest,
@@ -65,7 +66,7 @@ class Order:
     workspace_bytes: int = WORKSPACE
     timing_cache: Path | None = None
     """None keeps it in the model folder, named for TensorRT's version and the GPU's."""
-    python: str = field(default=sys.executable)
+    python: str = sys.executable
     """The interpreter that has TensorRT and PyCUDA."""
 
 
@@ -123,6 +124,7 @@ def compile_plan(order: Order, watch: Watch) -> Built:
     facts = read_onnx(order.onnx)
     with closing(OrtEngine(order.onnx)) as reference:
         spec = reference.spec
+        check_holdable(order.onnx, spec)
         check_disk(order.plan, facts.size_bytes)
         _check_batch(order, facts)
         here = needed(order.python)
@@ -136,6 +138,11 @@ def compile_plan(order: Order, watch: Watch) -> Built:
             for precision in wanted:
                 draft = Path(folder) / f"{precision}.plan"
                 manifest = _build(order, facts, spec, here, precision, draft, cache, watch)
+                watch(
+                    manifest.build_seconds,
+                    "INFO",
+                    f"running the {precision} plan beside ONNX Runtime",
+                )
                 tried = _try(draft, manifest, reference, order, timed=len(wanted) > 1)
                 built.append(Attempt(manifest, draft, tried))
             kept = _choose(order, built)

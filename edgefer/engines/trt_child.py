@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from edgefer.engines.host import environment
 from edgefer.engines.trt_flags import BuildError
 from edgefer.engines.trt_room import memory, remedy
 from edgefer.errors import EdgeferError, NotInstalled, OutputError
@@ -117,6 +118,7 @@ def ask(
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,  # Ctrl-C is ours to answer
+                env=environment(),
             )
         except OSError as exc:
             raise NotInstalled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from typing import Literal
 from edgefer.errors import ConfigError, EdgeferError, ModelError, SpecError
 from edgefer.files import read_toml, replacing
 from edgefer.manifest.plan import compile_command, read_plan, version
-from edgefer.records import WrongValue, parse, record
+from edgefer.records import WrongValue, has_controls, parse, record
 from edgefer.spec import ModelSpec
 
 SCHEMA = "edgefer.plan/1"
@@ -85,7 +85,7 @@ class PlanManifest:
     """Built with VERSION_COMPATIBLE: a later TensorRT of the same major version may load it, but
     only with host code allowed, as such a plan carries a runtime of its own. `edgefer compile`
     never asks for it."""
-    trusted: bool = field(default=False, metadata={"stored": False})
+    trusted: bool = False
     """Made by `trusted_manifest`; never read from a file."""
 
     def __post_init__(self) -> None:
@@ -123,7 +123,8 @@ def read_manifest(plan: Path) -> PlanManifest:
         onnx = plan.with_suffix(".onnx")
         raise ModelError(
             f"{plan} has no manifest {path.name} beside it: nothing says which TensorRT and GPU "
-            f"it was built for. Build it on this device: {compile_command(onnx, plan)}"
+            f"it was built for. Build it on this device: {compile_command(onnx, plan)}; or vouch "
+            f"for it yourself: describe it in {plan.name}.toml, and say --trust"
         ) from exc
     except OSError as exc:
         raise ModelError(f"cannot read {path}: {exc.strerror}") from exc
@@ -147,12 +148,22 @@ def _from_json(text: bytes) -> PlanManifest:
         raise WrongValue(f"its schema is {ascii(schema)[:60]}; this edgefer reads {SCHEMA}")
     if "trusted" in table:
         raise WrongValue("it has the key 'trusted', which no file may say")
+    _check_spec(table.get("spec"))  # first: what is wrong with it is known to be the spec's fault
+    return record(PlanManifest, table, "it")
+
+
+def _check_spec(table: object) -> None:
     try:
-        # First, so that what is wrong with it is known to be the spec's fault.
-        record(ModelSpec, table.get("spec"), "spec")
+        record(ModelSpec, table, "spec")
     except (WrongValue, ConfigError) as exc:
         raise SpecError(str(exc)) from exc
-    return record(PlanManifest, table, "it")
+
+
+def check_holdable(onnx: Path, spec: ModelSpec) -> None:
+    """Raises ModelError or SpecError where no manifest can hold a plan's origin: a name that
+    cannot stand in a command, or a text with control characters. For before a long build."""
+    _check_name(onnx.name)
+    _check_spec(json.loads(spec.to_json()))
 
 
 def write_manifest(plan: Path, manifest: PlanManifest) -> None:
@@ -182,6 +193,7 @@ def trusted_manifest(plan: Path) -> PlanManifest:
     try:
         table = read_toml(sidecar)
         spec = ModelSpec.from_mapping(table)
+        _check_spec(json.loads(spec.to_json()))
     except EdgeferError as exc:
         raise SpecError(f"{plan} is to be trusted, but not described: {exc}. Describe it in "
                         f"{sidecar.name} (README, 'Other models')") from exc  # fmt: skip
@@ -220,8 +232,16 @@ def contract(spec: ModelSpec) -> tuple[TensorIO, ...]:
 
 def _check_name(name: str) -> None:
     """It goes into a command that somebody will paste, and into a path."""
-    if not 1 <= len(name) <= 255 or name[0] in ".-~" or "/" in name or "\\" in name:
-        raise ModelError(f"onnx is {name[:60]!r}; it takes the bare name of a file")
+    if (
+        not 1 <= len(name) <= 255
+        or name[0] in ".-~"
+        or set(name) & set("/\\")
+        or has_controls(name)
+    ):
+        raise ModelError(
+            f"the ONNX file is called {name[:60]!a}; a manifest takes the bare name of a file "
+            "that begins with a letter or digit"
+        )
 
 
 def _check_time(text: str) -> None:

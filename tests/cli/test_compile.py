@@ -133,7 +133,13 @@ def test_on_a_terminal_the_line_renews_itself_and_no_row_can_move_the_cursor(
 @pytest.fixture
 def hanging(model: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`edgefer compile` in a process, and the child of it whose builder never ends."""
-    command = [sys.executable, "-m", "edgefer", "compile", str(model), "--python", sys.executable]
+    # What starts in the background of a script has Ctrl-C ignored, and hands that on.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from edgefer.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["compile", str(model), "--python", sys.executable]
+    command = [sys.executable, "-c", program, *words]
     environment = {**os.environ, "EDGEFER_TRT_DOUBLE_BUILD": "hang"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None

@@ -28,7 +28,7 @@ from edgefer.engines.trt_child import probe
 from edgefer.engines.trt_flags import BuildError, check_opset, flags
 from edgefer.engines.trt_room import check_disk, check_memory
 from edgefer.engines.trt_runner import Runner
-from edgefer.errors import ModelError, NotInstalled, OutputError
+from edgefer.errors import ModelError, NotInstalled, OutputError, SpecError
 from edgefer.manifest import Here, PlanMismatch, manifest_path, read_manifest
 from edgefer.spec import EXPRESSIONS, ModelSpec, Preprocessing
 from tests.models import SPEC, tiny_onnx
@@ -202,6 +202,19 @@ def test_a_fixed_batch_of_one_builds_without_a_profile(
         build(folder)
     assert build(folder, max_batch=1).manifest.profile.most == 1
     assert not any(call.startswith("set_shape") for call in calls())
+
+
+def test_what_no_manifest_can_hold_is_told_before_a_build(
+    folder: Path, within: Use, calls: Callable[[], list[str]]
+) -> None:
+    within("10.3.0.26")
+    odd = tiny_onnx(folder / "-rf.onnx")
+    with pytest.raises(ModelError, match="bare name of a file"):
+        build(folder, onnx=odd)
+    tiny_onnx(folder / "face.onnx", dataclasses.replace(SPEC, accuracy="\x1b[2J"))
+    with pytest.raises(SpecError, match="control characters"):
+        build(folder)
+    assert calls() == []
 
 
 def test_a_plan_that_disagrees_is_not_written_and_the_old_one_stands(
