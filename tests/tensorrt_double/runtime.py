@@ -385,6 +385,9 @@ def names(version):
         return True
 
     found = dict(locals())
+    del found["Severity"]  # of ILogger
+    if version < (8, 5):
+        del found["TensorIOMode"]
     del found["version"], found["types"], found["severity"]
     return found
 
