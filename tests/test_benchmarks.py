@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import claims, exclusive, handover, pipeline
+from benchmarks import claims, enginehost, exclusive, handover, pipeline
 from benchmarks.claims import Claim, in_turns
 from edgefer.bench.clip import load_clip
 from edgefer.classifier import Classifier
+from edgefer.protocols import Engine
 from tests.drivers import FixedDetector, MeanEngine
 
 
@@ -66,3 +69,15 @@ def test_exclusive_stages_cannot_beat_the_slower_one() -> None:
 def test_handing_over_costs_processor_time() -> None:
     for way in (handover.plain, handover.workers, handover.published):
         assert 0 < way(200) < 10_000
+
+
+@pytest.mark.parametrize("opened", [enginehost.in_process, enginehost.hosted])
+def test_a_round_trip_to_an_engine_takes_time_and_brings_an_answer(
+    opened: Callable[[], Engine],
+) -> None:
+    engine = opened()
+    rate, p99_us = enginehost.round_trips(engine, 20)
+    assert 0 < rate < 1e6
+    assert p99_us > 0
+    assert engine.infer(np.zeros((2, *enginehost.FACE), np.float32)).shape == (2, enginehost.LABELS)
+    engine.close()
