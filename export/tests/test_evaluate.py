@@ -238,7 +238,7 @@ def test_calibration_is_told_before_and_after(split: Split) -> None:
 
 def test_figures_are_printed_with_interval_and_n(split: Split) -> None:
     assert re.fullmatch(
-        r"80\.0 % \[\d+\.\d, 100\.0\] \(n 5\)", figure(evaluate(Bright(), split).standard)
+        r"80\.0 % \[\d+\.\d, 100\] \(n 5\)", figure(evaluate(Bright(), split).standard)
     )
     assert points(-0.0213, Interval(-0.0291, -0.0004)) == "-2.1 [-2.9, 0.0]"
     assert points(-0.0001, None) == "+0.0"

@@ -63,12 +63,16 @@ def summary_table(result: Evaluation) -> str:
     def share(value: Callable[[Score], float], name: str) -> Callable[[Score], str]:
         return lambda s: percent(value(s)) + between(getattr(s.intervals, name))
 
+    def loss(s: Score) -> str:
+        digits = 2 if s.loss < 10 else 1
+        return f"{s.loss:.{digits}f}{between(s.intervals.loss, 1, digits)}"
+
     lines: tuple[tuple[str, Callable[[Score], str]], ...] = (
         ("accuracy", share(lambda s: s.accuracy, "accuracy")),
         ("macro F1", share(lambda s: s.macro_f1, "macro_f1")),
         ("balanced", share(lambda s: s.balanced_accuracy, "balanced_accuracy")),
         ("top 2", share(lambda s: s.top2, "top2")),
-        ("NLL, nats", lambda s: f"{s.loss:.2f}{between(s.intervals.loss, 1, 2)}"),
+        ("NLL, nats", loss),
         ("rows", lambda s: str(s.n)),
     )
     rows = [

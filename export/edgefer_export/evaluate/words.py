@@ -14,14 +14,20 @@ UNAVAILABLE = "unavailable"
 
 def percent(value: float | None) -> str:
     """0.6643 -> "66.4 %"; never a number where there is none."""
-    return UNAVAILABLE if value is None or math.isnan(value) else f"{100 * value:.1f} %"
+    return UNAVAILABLE if value is None or math.isnan(value) else f"{short(100 * value)} %"
+
+
+def short(value: float, digits: int = 1) -> str:
+    """Fixed digits, never "-0.0"; 100 without any, so that columns keep their width."""
+    text = f"{round(value, digits) + 0.0:.{digits}f}"
+    return "100" if float(text) == 100 else text
 
 
 def between(found: Interval | None, factor: float = 100, digits: int = 1) -> str:
     """Interval(0.668, 0.698) -> " [66.8, 69.8]", with the space before it; "" of None."""
     if found is None:
         return ""
-    low, high = (f"{round(factor * value, digits) + 0.0:.{digits}f}" for value in found)
+    low, high = (short(factor * value, digits) for value in found)
     return f" [{low}, {high}]"
 
 
