@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgefer.config import Config, load_config
+from edgefer.config import PACKAGED_MODELS, Config, load_config, model_folder
 from edgefer.engines import find_model, interpreter
 from edgefer.engines.trt_build import MAX_BATCH, WORKSPACE, Built, Order, compile_plan
-from edgefer.errors import ConfigError
+from edgefer.errors import ConfigError, OutputError
 from edgefer.manifest import manifest_path, size_text
 
 DESCRIPTION = """\
@@ -37,7 +37,8 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     )
     parser.add_argument("model", metavar="MODEL.onnx", help="a path, or a name in the model folder")
     parser.add_argument("-o", "--output", type=Path, metavar="MODEL.plan",
-                        help="the plan (default: MODEL.plan beside MODEL.onnx)")  # fmt: skip
+                        help="the plan (default: MODEL.plan beside MODEL.onnx, or in the "
+                        "model folder where that came with edgefer)")  # fmt: skip
     parser.add_argument(
         "--precision",
         choices=("fp16", "fp32", "best"),
@@ -66,7 +67,7 @@ def call(args: argparse.Namespace) -> int:
     onnx = find_model(args.model)
     if onnx.suffix != ".onnx":
         raise ConfigError(f"{onnx} is no .onnx file; a plan is built from one")
-    plan = args.output or onnx.with_suffix(".plan")
+    plan = args.output or _beside(onnx)
     if plan.suffix not in (".plan", ".engine"):
         raise ConfigError(f"-o is {plan}; the name of a plan ends in .plan or .engine")
     config = load_config(args.config) if args.config else Config()
@@ -86,6 +87,19 @@ def call(args: argparse.Namespace) -> int:
         progress.end()
     print(_told(order, built))
     return 0
+
+
+def _beside(onnx: Path) -> Path:
+    """Beside the model, or in the model folder where the model came with edgefer: packages are
+    not written into."""
+    if onnx.parent != PACKAGED_MODELS:
+        return onnx.with_suffix(".plan")
+    folder = model_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise OutputError(f"cannot create the model folder {folder}: {exc.strerror}") from exc
+    return folder / onnx.with_suffix(".plan").name
 
 
 def size(text: str) -> int:

@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from edgefer import __version__
+from edgefer.config import PACKAGED_MODELS
 from edgefer.engines.host import HostedEngine
 from edgefer.engines.onnx_file import OnnxFile, read_onnx
 from edgefer.engines.ort import OrtEngine
@@ -152,14 +153,14 @@ def compile_plan(order: Order, watch: Watch) -> Built:
 
 
 def rebuild_if_stale(plan: Path, python: str = sys.executable) -> bool:
-    """Build `plan` again from the ONNX file beside it where it does not belong on this device, or
-    no longer comes from that file; whether that was done.
+    """Build `plan` again from its ONNX file where it does not belong on this device, or no longer
+    comes from that file; whether that was done. The file lies beside it, or came with edgefer.
 
     What `[engine] rebuild = "if-stale"` asks for; nobody else may call it, as it takes minutes.
     With a readable manifest its options are kept. Without the ONNX file nothing is done: opening
     the plan then says what is wrong with it. Raises what `compile_plan` raises.
     """
-    order = Order(plan.with_suffix(".onnx"), plan, python=python)
+    order = Order(_origin(plan.with_suffix(".onnx")), plan, python=python)
     try:
         manifest = read_manifest(plan)
         file = read_plan(plan)
@@ -168,7 +169,7 @@ def rebuild_if_stale(plan: Path, python: str = sys.executable) -> bool:
     else:
         order = dataclasses.replace(
             order,
-            onnx=plan.with_name(manifest.onnx),
+            onnx=_origin(plan.with_name(manifest.onnx)),
             precision=manifest.precision,
             max_batch=manifest.profile.most,
             workspace_bytes=manifest.workspace_bytes or WORKSPACE,
@@ -182,6 +183,11 @@ def rebuild_if_stale(plan: Path, python: str = sys.executable) -> bool:
     log.warning("building %s again, which takes minutes: %s", plan, why)
     compile_plan(order, _to_log)
     return True
+
+
+def _origin(beside: Path) -> Path:
+    packaged = PACKAGED_MODELS / beside.name
+    return packaged if packaged.is_file() and not beside.is_file() else beside
 
 
 def _to_log(elapsed: float, severity: str, row: str) -> None:

@@ -143,12 +143,15 @@ def refuse(manifest: PlanManifest, here: Here, plan: PlanFile) -> tuple[Mismatch
 
 def rebuild_command(manifest: PlanManifest, plan: Path) -> str:
     """What builds the plan again, with the options it was built with, where they are known."""
+    onnx = plan.with_name(manifest.onnx)
+    if not onnx.is_file():
+        onnx = Path(manifest.onnx)  # `edgefer compile` looks for a bare name where models lie
     if manifest.trusted:
-        return compile_command(plan.with_name(manifest.onnx), plan)
+        return compile_command(onnx, plan)
     options = [f"--precision {manifest.precision}", f"--max-batch {manifest.profile.most}"]
     if manifest.workspace_bytes:
         options.append(f"--workspace {size_text(manifest.workspace_bytes)}")
-    return " ".join((compile_command(plan.with_name(manifest.onnx), plan), *options))
+    return " ".join((compile_command(onnx, plan), *options))
 
 
 def _gib(size: int | None) -> str | None:

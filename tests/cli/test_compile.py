@@ -15,6 +15,8 @@ import pytest
 
 from edgefer.cli import main
 from edgefer.cli.compile import Progress, size
+from edgefer.config import PACKAGED_MODELS
+from edgefer.engines.trt_build import rebuild_if_stale
 from edgefer.errors import ConfigError
 from edgefer.manifest import manifest_path, read_manifest
 from tests.models import tiny_onnx
@@ -50,6 +52,18 @@ def test_a_plan_lies_beside_its_model_with_its_manifest(
     assert f"{plan}: {plan.stat().st_size:,} bytes, fp32" in text.out
     assert "the same label for 100.0% of 32 faces" in text.out
     assert "building face.onnx" in text.err
+
+
+def test_a_model_that_came_with_edgefer_gets_its_plan_in_the_model_folder(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert here("lightweight.onnx", "--max-batch", 2) == 0
+    plan = model.parent.parent / "models" / "lightweight.plan"
+    assert read_manifest(plan).profile.most == 2
+    assert not (PACKAGED_MODELS / "lightweight.plan").exists()
+    monkeypatch.setenv("EDGEFER_TRT_DOUBLE", "8.6.1.6")
+    assert rebuild_if_stale(plan, sys.executable)
+    assert (read_manifest(plan).tensorrt, read_manifest(plan).profile.most) == ("8.6.1.6", 2)
 
 
 def test_the_command_that_a_manifest_names_builds_the_same_again(
