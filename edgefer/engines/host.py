@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.engines import trt_runner
-from edgefer.engines.trt import Facts, check_loaded, check_plan, name, translated
+from edgefer.engines.trt import Facts, check_loaded, check_plan, runtime_name, translated
 from edgefer.engines.trt_runner import FATAL, PROTOCOL, receive, send, shared
 from edgefer.errors import EdgeferError, EngineLost, InferenceError, ModelError, NotInstalled
 from edgefer.manifest import PlanManifest
@@ -77,6 +77,8 @@ class HostedEngine:
         TensorRT sees the plan) or ModelError for the plan, EngineLost where the child dies.
         """
         self.spec = manifest.spec
+        self.device_seconds = 0.0
+        """Of the last call, by CUDA's events; the rest of its time is hand-over."""
         self.restarted = 0
         self.reason = ""
         """Of the last loss."""
@@ -94,7 +96,7 @@ class HostedEngine:
         except BaseException:
             os.close(self._wake)
             raise
-        self.runtime = f"{name(self._child.probed, manifest)}, hosted"
+        self.runtime = f"{runtime_name(self._child.probed, manifest)}, hosted"
         self._watcher = threading.Thread(
             target=self._watch, args=(self._child,), name="engine host", daemon=True
         )
@@ -104,6 +106,9 @@ class HostedEngine:
         child = _Child(self._command, self._plan, self._wake)
         try:
             child.open(self._plan, self._manifest, graphs=self._graphs)
+        except (KeyError, TypeError, ValueError) as exc:
+            child.end()
+            raise EngineLost(f"the engine host speaks nonsense: {exc!r}") from exc
         except BaseException:
             child.end()
             raise
@@ -125,10 +130,11 @@ class HostedEngine:
                 raise EngineLost(f"the engine host is given up after {len(self._losses)} losses in "
                                  f"{WINDOW:g} s; the last: {self.reason}")  # fmt: skip
             try:
-                return child.infer(batch, self._timeout)
+                answers, self.device_seconds = child.infer(batch, self._timeout)
             except EngineLost:
                 self._child = None  # the watcher ends it and puts a new one here
                 raise
+            return answers
 
     def close(self) -> None:
         """End the child and free everything. Safe to call twice, and while a call is under way."""
@@ -152,19 +158,23 @@ class HostedEngine:
 
     def _watch(self, child: _Child | None) -> None:
         """The watcher's thread: from one child to the next, until closed or given up."""
-        while child is not None:
-            reason = child.until_gone(self._silence)
+        try:
+            while child is not None:
+                reason = child.until_gone(self._silence)
+                with self._turn:
+                    self._child = None
+                    child.end()
+                if reason is None:
+                    return  # closed
+                self.reason = reason
+                log.warning("%s", reason)
+                child = self._again()
+                with self._turn:
+                    self._child = child
+                    self._turn.notify_all()
+        finally:  # whatever ended it: nobody may wait for a child that will not come
             with self._turn:
-                self._child = None
-                child.end()
-            if reason is None:
-                return  # closed
-            self.reason = reason
-            log.warning("%s", reason)
-            child = self._again()
-            with self._turn:
-                self._child = child
-                self._given_up = child is None
+                self._given_up = True
                 self._turn.notify_all()
 
     def _again(self) -> _Child | None:
@@ -182,7 +192,7 @@ class HostedEngine:
             pause = min(pause * 2, BACKOFF_MAX)
             try:
                 child = self._start()
-            except EdgeferError as exc:
+            except (EdgeferError, OSError) as exc:
                 self.reason = str(exc)
                 log.warning("the engine host does not start: %s", exc)
                 continue
@@ -276,14 +286,18 @@ class _Child:
             if not self._hear():
                 poll.unregister(self._words)
 
-    def infer(self, batch: NDArray[np.float32], timeout: float) -> NDArray[np.float32]:
-        """Raises InferenceError for this batch, EngineLost for the child."""
+    def infer(
+        self, batch: NDArray[np.float32], timeout: float
+    ) -> tuple[NDArray[np.float32], float]:
+        """The answers and the device's seconds. Raises InferenceError for this batch, EngineLost
+        for the child."""
         # No local name for what is shared: an error's traceback would keep it mapped.
         assert self._shared is not None
         most, *taken = self._shared[0].shape
         if list(batch.shape[1:]) != taken or not len(batch):
             raise InferenceError(f"the plan takes {('batch', *taken)}, not {batch.shape}")
         answers = np.empty((len(batch), *self._shared[1].shape[1:]), np.float32)
+        seconds = 0.0
         for first in range(0, len(batch), most):
             part = batch[first : first + most]
             self._shared[0][: len(part)] = part
@@ -291,9 +305,9 @@ class _Child:
                 send(self._channel, {"infer": len(part)})
             except OSError:
                 raise EngineLost(self._death()) from None
-            self._received(timeout)
+            seconds += float(self._received(timeout)["device_seconds"])
             answers[first : first + len(part)] = self._shared[1][: len(part)]
-        return answers
+        return answers, seconds
 
     def _received(self, timeout: float) -> dict[str, Any]:
         self._channel.settimeout(timeout)
@@ -376,7 +390,10 @@ class _Child:
 
     def _death(self) -> str:
         """How it ended; waits for its end, which is under way, and leaves it unreaped."""
-        death = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        try:
+            death = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:  # `leave` was quicker
+            return f"the engine host has ended{self._told()}"
         assert death is not None
         if death.si_code == os.CLD_EXITED:
             how = f"ended with status {death.si_status}"

@@ -41,6 +41,8 @@ Facts = Mapping[str, Any]  # Any: JSON of `trt_runner`, which says what it holds
 class PlanRunner(Protocol):
     """What `trt_runner.Runner` offers; one thread makes, uses and closes it."""
 
+    device_seconds: float
+
     def facts(self) -> dict[str, Any]: ...
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]: ...
@@ -65,6 +67,8 @@ class TensorRTEngine:
         """Raises NotInstalled without TensorRT or a GPU, PlanMismatch (before TensorRT sees the
         plan) where it does not belong here, ModelError where TensorRT refuses it."""
         self.spec = manifest.spec
+        self.device_seconds = 0.0
+        """Of the last call, by CUDA's events; the rest of its time is hand-over."""
         self._thread = ThreadPoolExecutor(1, "tensorrt")
         self._runner: PlanRunner | None = None
 
@@ -73,7 +77,7 @@ class TensorRTEngine:
             check_plan(plan, manifest, found)
             self._runner = open_runner(plan.read_bytes(), str(plan), graphs)
             check_loaded(plan, manifest, self._runner.facts())
-            return name(found, manifest)
+            return runtime_name(found, manifest)
 
         try:
             self.runtime = self._call(opened)
@@ -93,7 +97,10 @@ class TensorRTEngine:
         runner = self._runner
         if runner is None:
             raise InferenceError(f"the engine of {self.spec.name} is closed")
-        return self._call(lambda: runner.infer(batch))
+        answers, self.device_seconds = self._call(
+            lambda: (runner.infer(batch), runner.device_seconds)
+        )
+        return answers
 
     def close(self) -> None:
         """Release everything in the thread that made it. Safe to call twice."""
@@ -131,7 +138,7 @@ def check_loaded(plan: Path, manifest: PlanManifest, facts: Facts) -> None:
         raise PlanMismatch(plan, found, rebuild_command(manifest, plan))
 
 
-def name(probed: Facts, manifest: PlanManifest) -> str:
+def runtime_name(probed: Facts, manifest: PlanManifest) -> str:
     """What `Engine.runtime` says, such as "tensorrt 8.2.1.8 fp16 NVIDIA Tegra X1"."""
     return f"tensorrt {probed['tensorrt']} {manifest.precision} {probed['device']}"
 

@@ -90,6 +90,7 @@ def test_the_child_runs_under_other_pythons(
     for rows in (1, 3, 3, 3, 8, 20):
         batch = np.resize(BATCH, (rows, 3, 8, 8))
         np.testing.assert_allclose(engine.infer(batch), plan.expected(batch), atol=1e-5)
+        assert engine.device_seconds > 0
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_closing_ends_a_child_that_hangs_and_the_call_that_waits_for_it(
     sent = threading.Event()
     send = engine._child.infer  # type: ignore[union-attr]
 
-    def infer(batch: np.ndarray, timeout: float) -> np.ndarray:
+    def infer(batch: np.ndarray, timeout: float) -> tuple[np.ndarray, float]:
         sent.set()
         return send(batch, timeout)
 
@@ -313,8 +314,10 @@ def test_a_missing_plan_is_told(hosted: Hosted, plan: Plan) -> None:
         ("channel.sendall(b'HTTP/1.1 400 Bad Request')", "the engine host"),
         ("channel.sendall(b'\\4\\0\\0\\0true')", "the engine host"),
         ("send(channel, {'hello': 99, 'probe': {}})", "protocol 99"),
+        ("send(channel, {'hello': 1})", "nonsense"),
+        ("send(channel, {'hello': 1, 'probe': 7})", "nonsense"),
     ],
-    ids=["ends", "no message", "no table", "other protocol"],
+    ids=["ends", "no message", "no table", "other protocol", "no probe", "wrong probe"],
 )
 def test_a_child_that_speaks_otherwise_is_told(
     program: str,
