@@ -118,6 +118,13 @@ class EngineConfig:
         most=64,
         flag="--threads",
     )
+    device: str = setting(
+        "auto",
+        "where an ONNX model runs: cpu; cuda, or an error; auto: cuda where it works, and a word "
+        "in the log where it does not",
+        choices=("auto", "cpu", "cuda"),
+        flag="--device",
+    )
     python: str = setting(
         "auto",
         "the Python that has TensorRT, run as a process of its own, such as /usr/bin/python3; "

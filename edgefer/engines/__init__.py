@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
+from typing import cast
 
 from edgefer.config import PACKAGED_MODELS, EngineConfig, model_folder
 from edgefer.errors import ModelError, UnknownName
@@ -26,8 +27,9 @@ def open_engine(config: EngineConfig) -> Engine:
     match path.suffix:
         case ".onnx":
             from edgefer.engines.ort import OrtEngine
+            from edgefer.engines.session import Device
 
-            return OrtEngine(path, threads=config.threads)
+            return OrtEngine(path, config.threads, cast("Device", config.device))
         case ".plan" | ".engine":
             return _open_plan(path, config)
         case suffix:
