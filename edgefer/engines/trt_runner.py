@@ -323,7 +323,10 @@ class Runner:
         """Why batches run without a graph; "" while they may have one."""
         self._drv, self._thread = drv, threading.get_ident()
         self._sizes: Dict[int, _Size] = {}
+        self._logger: Any = None
+        self._runtime: Any = None
         self._engine: Any = None
+        self._api: Any = None
         self._context: Any = None
         self._stream: Any = None
         self._began: Any = None
@@ -337,11 +340,10 @@ class Runner:
             self.close()
             raise
 
-    def _hold(self, name: str, value: Any) -> Any:
+    def _hold(self, name: str, value: Any) -> None:
         """Keep `value`, and let go of it when its turn has come."""
         setattr(self, name, value)
         self._held.callback(setattr, self, name, None)
-        return value
 
     def _open(self, trt: Any, plan: Any) -> None:
         drv = self._drv
@@ -351,18 +353,20 @@ class Runner:
         primary.push()
         self._held.callback(primary.pop)
         _rows.clear()
-        rows = self._hold("_logger", logger(trt))
-        if hasattr(trt, "init_libnvinfer_plugins"):
-            trt.init_libnvinfer_plugins(rows, "")  # 8.2 keeps InstanceNormalization there
-        runtime = self._hold("_runtime", trt.Runtime(rows))
-        engine = self._hold("_engine", runtime.deserialize_cuda_engine(plan))
-        if engine is None:
+        # No local name for any of these: an error's traceback would keep it beyond its turn.
+        self._hold("_logger", logger(trt))
+        if hasattr(trt, "init_libnvinfer_plugins"):  # 8.2 keeps InstanceNormalization there
+            trt.init_libnvinfer_plugins(self._logger, "")
+        self._hold("_runtime", trt.Runtime(self._logger))
+        self._hold("_engine", self._runtime.deserialize_cuda_engine(plan))
+        if self._engine is None:
             raise PlanRefused(f"TensorRT {trt.__version__} does not take {self.name}{said()}")
-        api = _ByName if hasattr(engine, "num_io_tensors") else _ByNumber
-        self._api: Any = api(trt, engine)
+        api = _ByName if hasattr(self._engine, "num_io_tensors") else _ByNumber
+        self._hold("_api", api(trt, self._engine))
         # Before 10, a profile serves one execution context at a time.
-        self._many = not hasattr(engine, "num_bindings")
-        if self._hold("_context", engine.create_execution_context()) is None:
+        self._many = not hasattr(self._engine, "num_bindings")
+        self._hold("_context", self._engine.create_execution_context())
+        if self._context is None:
             raise RunFailed(f"no execution context for {self.name}{said()}")
         self._read_tensors()
         self._hold("_stream", drv.Stream())

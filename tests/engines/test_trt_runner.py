@@ -7,6 +7,7 @@ import ast
 import ctypes
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,6 +156,18 @@ def test_an_answer_is_the_callers_own(version: str, plan_of: PlanOf) -> None:
     runner.infer(batch_of(2) + 1)
     np.testing.assert_array_equal(first, kept)
     runner.close()
+
+
+def test_what_is_opened_is_released_in_the_reverse_order(version: str, plan_of: PlanOf) -> None:
+    runner = Runner(plan_of(version).path.read_bytes(), graphs=True)
+    for _ in range(3):
+        runner.infer(batch_of(1))
+    released: list[str] = []
+    for name in ("_runtime", "_engine", "_context", "_stream"):
+        weakref.finalize(getattr(runner, name), released.append, name)
+    cuda._streams.clear()  # the double's own list of them
+    runner.close()
+    assert released == ["_stream", "_context", "_engine", "_runtime"]
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 8, 8), (1, 3, 8, 9), (3, 8, 8), (1, 1, 8, 8)])
