@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from edgefer.manifest import (
     mismatches,
     read_manifest,
     read_plan,
+    rebuild_command,
     refuse,
     same_version,
     to_json,
@@ -210,6 +212,20 @@ def test_a_wrong_spec_is_the_specs_error(plan: Path) -> None:
     rewrite(plan, lambda table: table["spec"].update(labels=["one"]))
     with pytest.raises(SpecError):
         read_manifest(plan)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a/b.onnx", "../x", "..", "-rf", "~x", "a\\b", "a\tb", "x" * 300]
+)
+def test_a_name_that_leaves_the_folder_or_is_an_option_is_refused(plan: Path, name: str) -> None:
+    rewrite(plan, lambda table: table.update(onnx=name))
+    with pytest.raises(ModelError):
+        read_manifest(plan)
+
+
+def test_a_name_with_spaces_stays_one_word_of_the_command(plan: Path) -> None:
+    manifest = dataclasses.replace(read_manifest(plan), onnx="my face; rm.onnx")
+    assert shlex.split(rebuild_command(manifest, plan))[2] == "my face; rm.onnx"
 
 
 def test_no_file_may_call_itself_trusted(plan: Path) -> None:

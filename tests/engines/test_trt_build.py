@@ -417,6 +417,14 @@ def test_agreement_counts_labels_and_probabilities() -> None:
     assert "nan" in str(broken)
 
 
+@pytest.mark.parametrize(
+    ("top1", "dp", "holds"),
+    [(1.0, 0.05, True), (1.0, 0.051, False), (0.95, 0.0, True), (0.94, 0.0, False)],
+)
+def test_either_bound_alone_refuses(top1: float, dp: float, holds: bool) -> None:
+    assert Agreement(32, top1, dp, BOUNDS["fp16"]).holds == holds
+
+
 def test_what_the_builder_asks_of_each_tensorrt_exists_there(
     folder: Path, within: Use, shared: Path
 ) -> None:
