@@ -15,15 +15,17 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgefer.bench.clip import Clip, Replay, load_clip
 from edgefer.classifier import Classifier
-from edgefer.config import Config, from_mapping
+from edgefer.config import Config, EngineConfig, from_mapping
 from edgefer.detectors import open_detector
 from edgefer.engines import find_model, open_engine
 from edgefer.engines.onnx_file import read_onnx
 from edgefer.errors import EdgeferError
+from edgefer.manifest import read_manifest, trusted_manifest
 from edgefer.pipeline import default_workers, run
 from edgefer.protocols import Detector, Engine
 from edgefer.timing import Tally, ratio
@@ -48,7 +50,8 @@ class Measurement:
 
     engine: str
     model_sha256: str
-    parameters: int
+    parameters: int | None
+    """None where neither the description nor the file says."""
     parameters_from: str
     """"spec": as trained; "file": values stored in the file, BatchNorm folded or not."""
     macs: int | None
@@ -71,7 +74,7 @@ class Measurement:
     latency_ms: dict[str, dict[str, float]]
     dropped: int
     peak_rss_bytes: int
-    """Of the whole process less the clip it holds."""
+    """Of the whole process less the clip it holds; an engine host's own process not counted."""
     clip_sha256: str
 
     @classmethod
@@ -117,7 +120,7 @@ async def measure_here(job: Job) -> Measurement:
     """Measure in this process."""
     clip = load_clip(job.clip, job.clip_frames)
     path = find_model(job.config.engine.model)
-    facts = read_onnx(path)
+    digest, precision, stored = facts_of(path, job.config.engine)
     with closing(open_detector(job.config.detector, job.config.engine.threads)) as detector, \
             closing(open_engine(job.config.engine)) as engine:  # fmt: skip
         workers = job.config.pipeline.workers or default_workers()
@@ -128,11 +131,11 @@ async def measure_here(job: Job) -> Measurement:
         trained = engine.spec.parameters
         return Measurement(
             engine=path.name,
-            model_sha256=facts.sha256,
-            parameters=facts.stored if trained is None else trained,
+            model_sha256=digest,
+            parameters=stored if trained is None else trained,
             parameters_from="file" if trained is None else "spec",
             macs=engine.spec.macs,
-            precision=facts.precision,
+            precision=precision,
             input=f"{pre.width}x{pre.height}x{pre.channels}",
             runtime=engine.runtime,
             accuracy=engine.spec.accuracy,
@@ -153,6 +156,16 @@ async def measure_here(job: Job) -> Measurement:
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - clip.bytes,
             clip_sha256=clip.sha256,
         )
+
+
+def facts_of(path: Path, config: EngineConfig) -> tuple[str, str, int | None]:
+    """Sha256 of the file, precision of its weights, and how many values it stores; a plan does
+    not say the last, and its precision only in its manifest. Raises ModelError."""
+    if path.suffix == ".onnx":
+        file = read_onnx(path)
+        return file.sha256, file.precision, file.stored
+    manifest = trusted_manifest(path) if config.trust else read_manifest(path)
+    return manifest.plan_sha256, manifest.precision, None
 
 
 async def _play(

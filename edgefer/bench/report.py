@@ -117,9 +117,15 @@ def _spread(m: Measurement, stage: str) -> list[str]:
     return [number(value, 2) for value in m.latency_ms[stage].values()]
 
 
+def _parameters(m: Measurement) -> str:
+    if m.parameters is None:
+        return "-"
+    return f"{m.parameters:,}" + ("" if m.parameters_from == "spec" else "*")
+
+
 def _facts(m: Measurement) -> list[str]:
     return [
-        f"{m.parameters:,}" + ("" if m.parameters_from == "spec" else "*"),
+        _parameters(m),
         m.precision,
         m.input,
         str(m.dropped),

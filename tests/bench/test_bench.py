@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,9 @@ from edgefer.cli import main
 from edgefer.errors import ConfigError, SourceError
 from edgefer.files import sha256
 from tests.contracts import check_source
-from tests.models import tiny_onnx
+from tests.models import SPEC, tiny_onnx
+from tests.plans import make_plan
+from tests.tensorrt_double import PATH
 
 QUICK = ["--frames", "30", "--warmup", "5", "--clip-frames", "10", "--detector", "haar"]
 
@@ -133,3 +138,21 @@ def test_what_cannot_be_read_is_unavailable(tmp_path: Path) -> None:
 
 def test_json_has_null_where_nothing_was_measured() -> None:
     assert without_nan({"a": [1.0, math.nan], "b": "x"}) == {"a": [1.0, None], "b": "x"}
+
+
+def test_a_plan_is_measured_like_any_engine(tmp_path: Path) -> None:
+    plan, out = tmp_path / "tiny.plan", tmp_path / "bench.json"
+    manifest = make_plan(plan)
+    device = {"EDGEFER_TRT_DOUBLE": "10.3.0.26", "EDGEFER_TRT_DOUBLE_CC": "8.7"}
+    done = subprocess.run(
+        [sys.executable, "-m", "edgefer", "bench", "--engine", plan, "--json", out, *QUICK],
+        env={**os.environ, **device, "PYTHONPATH": PATH},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "tiny.plan" in done.stdout
+    (engine,) = json.loads(out.read_text())["engines"]
+    assert engine["model_sha256"] == manifest.plan_sha256
+    assert (engine["precision"], engine["parameters"]) == ("fp16", SPEC.parameters)
+    assert "tensorrt 10.3.0" in engine["runtime"]
