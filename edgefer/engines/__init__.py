@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from edgefer.config import PACKAGED_MODELS, EngineConfig, model_folder
-from edgefer.errors import ModelError, UnknownName
+from edgefer.errors import ModelError, NotInstalled, UnknownName
 from edgefer.protocols import Engine
 
 FORMATS = (".onnx", ".plan", ".engine")
@@ -43,7 +43,7 @@ def _open_plan(path: Path, config: EngineConfig) -> Engine:
     """
     from edgefer.engines.host import HostedEngine
     from edgefer.engines.trt import TensorRTEngine
-    from edgefer.manifest import read_manifest, trusted_manifest
+    from edgefer.manifest import read_manifest, read_plan, refuse_changed, trusted_manifest
 
     python = interpreter(config)
     if config.rebuild == "if-stale" and not config.trust:
@@ -51,16 +51,20 @@ def _open_plan(path: Path, config: EngineConfig) -> Engine:
 
         rebuild_if_stale(path, python)
     manifest = trusted_manifest(path) if config.trust else read_manifest(path)
-    if config.python == "auto" and python == sys.executable:
-        return TensorRTEngine(path, manifest, graphs=config.graphs)
-    return HostedEngine(
-        path,
-        manifest,
-        python=python,
-        graphs=config.graphs,
-        timeout=config.timeout,
-        restarts=config.restarts,
-    )
+    try:
+        if config.python == "auto" and python == sys.executable:
+            return TensorRTEngine(path, manifest, graphs=config.graphs)
+        return HostedEngine(
+            path,
+            manifest,
+            python=python,
+            graphs=config.graphs,
+            timeout=config.timeout,
+            restarts=config.restarts,
+        )
+    except NotInstalled:
+        refuse_changed(manifest, read_plan(path))  # so much can be told without TensorRT
+        raise
 
 
 def interpreter(config: EngineConfig) -> str:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from edgefer.engines import trt_runner
 from edgefer.engines.trt import Facts, check_loaded, check_plan, runtime_name, translated
-from edgefer.engines.trt_runner import FATAL, PROTOCOL, receive, send, shared
+from edgefer.engines.trt_runner import FATAL, NO_NUMPY, PROTOCOL, receive, send, shared
 from edgefer.errors import EdgeferError, EngineLost, InferenceError, ModelError, NotInstalled
 from edgefer.manifest import PlanManifest
 from edgefer.timing import clock
@@ -259,7 +259,16 @@ class _Child:
     def open(self, plan: Path, manifest: PlanManifest, *, graphs: bool) -> None:
         """Ask it what it has, refuse what does not fit that, and have it load the plan."""
         deadline = clock() + OPENING
-        hello = self._next(deadline)
+        try:
+            hello = self._next(deadline)
+        except EngineLost as exc:
+            if self._status() == NO_NUMPY:
+                raise NotInstalled(
+                    f"no Python here can run TensorRT{self._told()}. Plans need TensorRT, PyCUDA "
+                    "and NumPy in this Python or in the one that [engine] python names. See: "
+                    "edgefer doctor"
+                ) from exc
+            raise
         if hello.get("hello") != PROTOCOL:
             raise EngineLost(f"the engine host speaks protocol {hello.get('hello')!r}, this "
                              f"edgefer {PROTOCOL}: they are of two versions")  # fmt: skip
@@ -388,13 +397,24 @@ class _Child:
         kept = kept[crash[-1] : crash[-1] + 5] if crash else kept[-8:]
         return f". It said: {' | '.join(kept)}" if kept else ""
 
-    def _death(self) -> str:
-        """How it ended; waits for its end, which is under way, and leaves it unreaped."""
+    def _exit(self) -> os.waitid_result | None:
+        """How it ended; waits for its end, which is under way, and leaves it unreaped. None where
+        `leave` was quicker."""
         try:
-            death = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        except ChildProcessError:  # `leave` was quicker
+            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            return None
+
+    def _status(self) -> int | None:
+        """The status it ended with; None where a signal ended it."""
+        death = self._exit()
+        return death.si_status if death and death.si_code == os.CLD_EXITED else None
+
+    def _death(self) -> str:
+        """How it ended, in words."""
+        death = self._exit()
+        if death is None:
             return f"the engine host has ended{self._told()}"
-        assert death is not None
         if death.si_code == os.CLD_EXITED:
             how = f"ended with status {death.si_status}"
         else:

@@ -44,7 +44,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
-import numpy as np
+NO_NUMPY = 3
+"""Exit status of the child where its Python has none: it cannot even say so on the channel."""
+
+try:
+    import numpy as np
+except ImportError as exc:
+    if __name__ != "__main__":
+        raise
+    sys.stderr.write("{} cannot import NumPy: {}\n".format(sys.executable, exc))
+    sys.exit(NO_NUMPY)
 
 if TYPE_CHECKING:  # neither exists in the NumPy of Python 3.6
     from numpy.typing import NDArray

@@ -13,6 +13,7 @@ from edgefer.manifest.compare import (
     mismatches,
     rebuild_command,
     refuse,
+    refuse_changed,
 )
 from edgefer.manifest.plan import (
     PlanFile,
@@ -59,6 +60,7 @@ __all__ = [
     "read_plan",
     "rebuild_command",
     "refuse",
+    "refuse_changed",
     "same_version",
     "size_text",
     "to_json",

@@ -141,6 +141,13 @@ def refuse(manifest: PlanManifest, here: Here, plan: PlanFile) -> tuple[Mismatch
     return found
 
 
+def refuse_changed(manifest: PlanManifest, plan: PlanFile) -> None:
+    """Raises PlanMismatch where the file is not the one that the manifest vouches for, whatever
+    device this is."""
+    if found := _file(manifest, plan):
+        raise PlanMismatch(plan.path, tuple(found), rebuild_command(manifest, plan.path))
+
+
 def rebuild_command(manifest: PlanManifest, plan: Path) -> str:
     """What builds the plan again, with the options it was built with, where they are known."""
     onnx = plan.with_name(manifest.onnx)

@@ -345,3 +345,19 @@ def test_a_batch_of_another_shape_is_refused(shape: tuple[int, ...], hosted: Hos
     with pytest.raises(InferenceError, match="takes"):
         engine.infer(np.zeros(shape, np.float32))
     assert engine.restarted == 0
+
+
+def test_a_python_without_numpy_is_told_as_what_is_missing_and_a_changed_plan_before_it(
+    plan_of: Callable[..., Plan], tmp_path: Path
+) -> None:
+    bare = tmp_path / "python"  # -S: no site-packages, so no NumPy
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n', encoding="utf-8")
+    bare.chmod(0o755)
+    plan = plan_of("10.3.0.26").path
+    config = EngineConfig(model=str(plan), python=str(bare))
+    with pytest.raises(NotInstalled, match="edgefer doctor"):
+        open_engine(config)
+    plan.write_bytes(plan.read_bytes() + b"x")
+    with pytest.raises(PlanMismatch) as caught:
+        open_engine(config)
+    assert [one.what for one in caught.value.differences] == ["plan"]
