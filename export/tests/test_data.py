@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edgefer.errors import ConfigError
-from edgefer_export.data import Split, leaders, load_splits, soft_targets
+from edgefer_export.data import Split, leaders, load_splits
 
 SHORT = ("emotion", "pixels", "Usage")
 SPACED = ("emotion", " Usage", " pixels")
@@ -214,15 +214,6 @@ def test_faces_drops_exactly_the_blank_pictures(npz: Path) -> None:
     train = load_splits(npz)["train"]
     assert len(train.faces()) == len(train) - 2
     assert train.faces().images.reshape(54, -1).std(axis=1).min() > 0
-
-
-def test_targets_mix_label_and_votes_and_fall_back_to_the_label() -> None:
-    votes = np.zeros((2, 7), np.float32)
-    votes[0, [3, 6]] = (4, 4)
-    split = Split("a", np.zeros((2, 48, 48), np.uint8), np.array([3, 1]), votes)
-    targets = soft_targets(split, 0.3)
-    np.testing.assert_allclose(targets[0], [0, 0, 0, 0.85, 0, 0, 0.15], rtol=1e-6)
-    np.testing.assert_allclose(targets[1], [0, 1, 0, 0, 0, 0, 0], rtol=1e-6)
 
 
 def test_a_tie_has_no_leader() -> None:

@@ -3,7 +3,7 @@
 from edgefer_export.data.dataset import HELD_OUT, Dataset, Loading, Skipped, pick, report_skipped
 from edgefer_export.data.grouping import folds, split_by_group
 from edgefer_export.data.load import load_dataset, load_splits
-from edgefer_export.data.split import SIDE, Split, leaders, soft_targets
+from edgefer_export.data.split import SIDE, Split, leaders
 
 __all__ = [
     "HELD_OUT",
@@ -18,6 +18,5 @@ __all__ = [
     "load_splits",
     "pick",
     "report_skipped",
-    "soft_targets",
     "split_by_group",
 ]

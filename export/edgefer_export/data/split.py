@@ -85,14 +85,3 @@ def leaders(votes: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.b
     """(N, K) votes -> the expression with the most, (N,), and whether it is the only one, (N,)."""
     ordered = np.sort(votes, axis=1)
     return votes.argmax(axis=1), ordered[:, -1] > ordered[:, -2]
-
-
-def soft_targets(split: Split, votes_weight: float) -> NDArray[np.float32]:
-    """(N, K) distributions: the standard label, mixed with the FER+ votes where there are any."""
-    hard = np.eye(len(split.expressions), dtype=np.float32)[split.labels]
-    if split.votes is None:
-        return hard
-    total = split.votes.sum(axis=1, keepdims=True)
-    soft = np.divide(split.votes, total, out=hard.copy(), where=total > 0)
-    mixed: NDArray[np.float32] = (1 - votes_weight) * hard + votes_weight * soft
-    return mixed
