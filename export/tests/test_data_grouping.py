@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgefer.errors import ConfigError
 from edgefer.spec import EXPRESSIONS
-from edgefer_export.data import Split, folds, split_by_group
+from edgefer_export.data import Split, split_by_group
 from edgefer_export.data.grouping import contradictions, copied, copies, fingerprints, joined, torn
 from edgefer_export.data.published import ALL, CKPLUS, FER2013, FOLDERS, KDEF, verdict
 
@@ -61,24 +60,6 @@ def test_another_seed_is_another_split() -> None:
     split, shares = grouped(100, 4), {"train": 0.5, "validation": 0.5}
     digests = [split_by_group(split, shares, seed)["train"].digest() for seed in (0, 0, 1)]
     assert digests[0] == digests[1] != digests[2]
-
-
-def test_each_row_is_validated_in_one_fold() -> None:
-    split = grouped(120, 4)
-    seen: list[bytes] = []
-    for train, validation in folds(split, 5, 0):
-        assert torn((train, validation)) == 0
-        assert len(train) + len(validation) == 120
-        seen += fingerprints(validation.images)
-    assert sorted(seen) == sorted(fingerprints(split.images))
-
-
-@pytest.mark.parametrize("k", [1, 4])
-def test_folds_that_cannot_be_are_refused(k: int) -> None:
-    images = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)
-    split = Split("all", images, np.zeros(6, np.int64), groups=np.array([0, 0, 1, 1, 2, 2]))
-    with pytest.raises(ConfigError):
-        folds(split, k, 0)
 
 
 def test_only_renumbers_labels_and_votes() -> None:

@@ -82,23 +82,6 @@ def split_by_group(split: Split, shares: Mapping[str, float], seed: int) -> dict
     return {n: replace(split.where(place == i), name=n) for i, n in enumerate(shares)}
 
 
-def folds(split: Split, k: int, seed: int) -> tuple[tuple[Split, Split], ...]:
-    """k pairs of training and validation rows; each group is in just one of the validations.
-
-    Raises ConfigError where there are fewer than k groups, or k is below 2.
-    """
-    if k < 2:
-        raise ConfigError(f"{k} folds; 2 are the least")
-    place = _dealt(split, np.full(k, 1 / k), seed)
-    return tuple(
-        (
-            replace(split.where(place != i), name="train"),
-            replace(split.where(place == i), name="validation"),
-        )
-        for i in range(k)
-    )
-
-
 def torn(splits: Iterable[Split]) -> int:
     """How many groups have rows in more than one of the splits."""
     seen: dict[int, int] = {}
