@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 130
+STEEP = 8
+"""Times the median that the greatest value may be before the axis becomes logarithmic."""
 INK, FAINT = "#222222", "#d9d9d9"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 """Told apart by colour-blind readers too: Okabe and Ito, "Color Universal Design", 2008."""
@@ -53,6 +55,9 @@ def lines(
             markersize=4,
             label=name,
         )
+    heights = [y for _, ys in series.values() for y in ys if y == y]  # no nan
+    if heights and min(heights) > 0 and max(heights) > STEEP * float(np.median(heights)):
+        axes.set_yscale("log")  # one wild epoch would flatten all others
     axes.grid(color=FAINT, linewidth=0.6)
     _name(axes, title, x_label, y_label)
     _legend(axes)
@@ -127,13 +132,9 @@ def reliability(path: Path, title: str, of: Mapping[str, Reliability], footer: s
             upper.bar(middles, part, width, right, color=colour, edgecolor="white", label=name_of)
         upper.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--", label="calibrated")
         upper.set(xlim=(0, 1), ylim=(0, 1))
-        upper.text(
-            0.97, 0.04, f"ECE {100 * found.error:.1f} points\n{len(found.counts)} bins",
-            ha="right", transform=upper.transAxes, color=INK,
-            bbox={"facecolor": "white", "edgecolor": FAINT, "alpha": 0.9},
-        )  # fmt: skip
         lower.bar(middles, found.counts, width, color="#999999", edgecolor="white")
-        _name(upper, name, "", "accuracy (share right)" if column == 0 else "")
+        of_bins = f"ECE {100 * found.error:.1f} points, {len(found.counts)} bins"
+        _name(upper, f"{name}\n{of_bins}", "", "accuracy (share right)" if column == 0 else "")
         _name(lower, "", "probability of the answer", "rows" if column == 0 else "")
         for axes in (upper, lower):
             axes.grid(color=FAINT, linewidth=0.6)

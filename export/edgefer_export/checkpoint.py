@@ -30,7 +30,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror or exc}") from exc
     except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as exc:
-        raise ModelError(f"{path} is not a checkpoint, or a damaged one: {exc}") from exc
+        # torch's own words advise to load it unsafely.
+        raise ModelError(
+            f"{path} is not a checkpoint of tensors and plain values, or a damaged one "
+            f"({type(exc).__name__})"
+        ) from exc
     if not isinstance(state, dict):
         raise ModelError(f"{path} holds a {type(state).__name__}; a checkpoint is a table")
     return state

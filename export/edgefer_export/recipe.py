@@ -125,8 +125,8 @@ class Recipe(Basics):
             raise ConfigError("no [[stages]]; give at least one with size and epochs")
         if self.schedule.warmup_epochs >= self.epochs:
             raise ConfigError(
-                f"warmup_epochs is {self.schedule.warmup_epochs} of {self.epochs} epochs in all; "
-                "the learning rate would never fall"
+                f"[schedule] warmup_epochs is {self.schedule.warmup_epochs:g} of {self.epochs} "
+                "epochs in all, so the learning rate would never fall; set it below that"
             )
         if self.target.votes + self.target.teacher + self.target.smoothing > 1:
             raise ConfigError("[target]: votes, teacher and smoothing are more than 1 together")
@@ -177,6 +177,8 @@ def load_recipe(name: str, **changes: Any) -> Recipe:
     `network`); raises ConfigError."""
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.exists():
+        if path.parent != RECIPES:
+            raise ConfigError(f"there is no recipe {path}")
         raise UnknownName("recipe", name, sorted(p.stem for p in RECIPES.glob("*.toml")))
     table = read_toml(path) | {key: value for key, value in changes.items() if value is not None}
     try:

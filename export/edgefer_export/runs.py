@@ -48,11 +48,9 @@ class Epoch:
     seconds: float
 
     def in_words(self, epochs: int) -> str:
-        return (
-            f"epoch {self.epoch}/{epochs} at {self.size} px: loss {self.train_loss:.4f} "
-            f"(validation {self.validation_loss:.4f}), accuracy {self.train_accuracy:.4f} "
-            f"(validation {self.validation_accuracy:.4f})"
-        )
+        loss = f"{self.train_loss:.3f}/{self.validation_loss:.3f}"
+        accuracy = f"{100 * self.train_accuracy:.1f}/{100 * self.validation_accuracy:.1f} %"
+        return f"epoch {self.epoch}/{epochs}, {self.size} px: loss {loss}, accuracy {accuracy}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +163,12 @@ def recipe_of(record: Mapping[str, Any], folder: Path) -> Recipe:
         raise ConfigError(f"{folder / RECORD}: {exc}") from exc
 
 
+def refuse_existing(folder: Path, resume: bool) -> None:
+    """Raises ConfigError where a run with an epoch would be overwritten."""
+    if (folder / CHECKPOINT).exists() and not resume:
+        raise ConfigError(f"{folder / CHECKPOINT} exists; give --resume to go on, or another --out")
+
+
 def refuse_other(now: Mapping[str, Any], folder: Path) -> None:
     """Raises ConfigError where the run in `folder` was begun with another recipe, other data,
     another teacher or other first weights.
@@ -195,7 +199,7 @@ def differences(
             continue
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from differences(old, new, but, f"{at}{key}.")
-        elif json.dumps(old) != json.dumps(new):  # as JSON writes them: lists for tuples
+        elif json.loads(json.dumps(old)) != json.loads(json.dumps(new)):  # tuples as lists
             yield f"{at}{key} was {old}, is {new}"
 
 

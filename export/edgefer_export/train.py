@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +29,9 @@ from edgefer_export.recipe import Optimizer, Recipe
 from edgefer_export.runs import Epoch
 from edgefer_export.targets import Distributions, targets
 
+FEW = 200
+"""Steps of a run below which its figures mean little."""
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -45,6 +50,8 @@ def machine(device: str, autocast: bool) -> Machine:
     """`auto`, `cpu`, `cuda` or `cuda:1`; raises ConfigError where it is absent."""
     present = torch.cuda.is_available()
     name = device if device != "auto" else ("cuda" if present else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise ConfigError(f"--device {device}: known are auto, cpu, cuda and cuda:N")
     if name.startswith("cuda") and not present:
         raise ConfigError(
             f"--device {device}: torch {torch.__version__} finds no CUDA device. Leave it out to "
@@ -124,24 +131,28 @@ def train(
     last = folder / runs.CHECKPOINT
     torch.manual_seed(recipe.seed)
     state = start(recipe, where, weights)
-    record = runs.record(recipe, training, validation, {**(origin or {}), "machine": str(where)})
-    if not last.exists():
-        runs.prepare(folder)
-    elif resume:
-        runs.refuse_other(record, folder)
-        state.restore(read_checkpoint(last))
-    else:
-        raise ConfigError(f"{last} exists; give --resume to go on, or another --out")
-    runs.write_record(record, folder)
-    runs.begin_metrics(folder, state.epoch)
-    write_checkpoint(state.save(), last)
     rows = Rows(
         pixels_of(training, recipe.input()),
         torch.from_numpy(targets(training, recipe.target, teacher)),
         torch.from_numpy(training.labels),
     )
     watched = pixels_of(validation, recipe.input())
+    record = runs.record(recipe, training, validation, {**(origin or {}), "machine": str(where)})
+    runs.refuse_existing(folder, resume)
+    if last.exists():
+        runs.refuse_other(record, folder)
+        state.restore(read_checkpoint(last))
+    runs.prepare(folder)
+    runs.write_record(record, folder)
+    runs.begin_metrics(folder, state.epoch)
+    if (steps := recipe.epochs * (len(training) // recipe.batch)) < FEW:
+        print(
+            f"only {steps} steps in all: BatchNorm's statistics and the averaged weights need some "
+            f"{FEW} to settle, so expect nonsense until then. Take a smaller batch or more epochs",
+            file=sys.stderr,
+        )
 
+    print("loss and accuracy: training / validation; speed in pictures a second", flush=True)
     while state.epoch < recipe.epochs:
         began = time.perf_counter()
         size = recipe.stage_at(state.epoch)[0].size
@@ -165,11 +176,8 @@ def train(
         write_checkpoint(state.save(), last)
         runs.draw_curves(folder, recipe.name)
         left = (recipe.epochs - state.epoch) * seconds / 60
-        print(
-            f"{done.in_words(recipe.epochs)}, {len(training) / seconds:.0f} images/s, "
-            f"{left:.0f} min left",
-            flush=True,
-        )
+        speed = len(training) / seconds
+        print(f"{done.in_words(recipe.epochs)}, {speed:.0f}/s, {left:.0f} min left", flush=True)
     return last
 
 

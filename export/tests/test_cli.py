@@ -4,10 +4,14 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from edgefer.cli import parser as device_parser
+from edgefer.spec import EXPRESSIONS
 from edgefer_export import train as loop
 from edgefer_export.checkpoint import read_checkpoint
 from edgefer_export.cli import main, parser
@@ -38,24 +42,73 @@ def test_train_export_evaluate_and_card_work_one_after_the_other(
     assert by_onnx["digest"] in card.read_text(encoding="utf-8")
 
 
-def test_stopping_leaves_a_checkpoint_and_says_how_to_go_on(
+@pytest.mark.parametrize("whole", [0, 1])
+def test_stopping_says_what_is_kept_and_how_to_go_on(
     tmp_path: Path,
     npz: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    whole: int,
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+    good = loop.one_epoch
+
+    def interrupted(state: loop.State, *rest: Any) -> Any:
+        if state.epoch == whole:
+            raise KeyboardInterrupt
+        return good(state, *rest)
 
     monkeypatch.setattr(loop, "one_epoch", interrupted)
     run = tmp_path / "run"
     recipe = tmp_path / "quick.toml"
-    recipe.write_text(RECIPE, encoding="utf-8")
+    recipe.write_text(RECIPE.replace("epochs = 1", "epochs = 2"), encoding="utf-8")
     command = ["train", str(recipe), "--data", str(npz), "--out", str(run)]
     assert main(command) == 130
     told = capsys.readouterr().err
-    assert f"edgefer-export {' '.join(command)} --resume" in told
-    assert read_checkpoint(run / "last.pt")["epoch"] == 0
+    if whole:
+        assert f"edgefer-export {' '.join(command)} --resume" in told
+        assert read_checkpoint(run / "last.pt")["epoch"] == 1
+    else:
+        assert "No epoch was finished" in told
+        assert not (run / "last.pt").exists()
+    monkeypatch.undo()
+    assert main([*command, "--resume"][: None if whole else -1]) == 0
+
+
+def test_what_a_recipe_lacks_is_said_before_anything_is_written(
+    tmp_path: Path, npz: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, run = tmp_path / "taught.toml", tmp_path / "run"
+    recipe.write_text(RECIPE + "[target]\nteacher = 0.5\n", encoding="utf-8")
+    command = ["train", str(recipe), "--data", str(npz), "--out", str(run)]
+    assert main(command) == 2
+    assert main([*command, "--device", "tpu"]) == 2
+    assert "known are auto, cpu, cuda" in capsys.readouterr().err
+    assert not run.exists()
+
+
+def test_a_run_is_exported_with_its_own_data_only(
+    tmp_path: Path, finished: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(7)
+    for split in ("train", "validation"):
+        for name in EXPRESSIONS:
+            folder = tmp_path / "kaggle" / split / name
+            folder.mkdir(parents=True)
+            picture = rng.integers(0, 256, (48, 48), dtype=np.uint8)
+            cv2.imwrite(str(folder / "1.png"), picture)
+    out = tmp_path / "other.onnx"
+    data = ["--data", str(tmp_path / "kaggle")]
+    assert main(["export", str(finished.folder), *data, "-o", str(out)]) == 2
+    assert "what it was made with" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_every_split_at_once_is_all_rows(
+    npz: Path, finished: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", str(finished.folder), "--data", str(npz), "--bootstrap", "10"]
+    assert main([*command, "--split", "all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 84
 
 
 def test_an_error_is_one_line_and_an_exit_code(

@@ -75,9 +75,7 @@ def add(commands: Commands) -> None:
 
 def add_split(p: argparse.ArgumentParser) -> None:
     """Options of how a split is judged; `compare` has them too."""
-    p.add_argument(
-        "--split", default="public", help="of --data; public is validation too [%(default)s]"
-    )
+    p.add_argument("--split", help="of --data, or all of them; public is validation too [public]")
     p.add_argument(
         "--common",
         action="store_true",
@@ -154,6 +152,8 @@ def on_scenes(args: argparse.Namespace) -> None:
     from edgefer_export.evaluate.folder import prepare
     from edgefer_export.evaluate.models import open_model
 
+    if args.split is not None:
+        raise ConfigError("--split goes with --data; scenes have their own labels.csv")
     if args.robustness or args.common:
         raise ConfigError("--robustness and --common go with --data, not with --scenes")
     if args.out:

@@ -39,5 +39,7 @@ def call(args: argparse.Namespace) -> None:
     print(
         f"temperature {written.spec.temperature:g}, fitted to {len(public)} rows of {public.name}"
     )
-    done = f"{run.epoch} of {run.recipe.epochs} epochs"
-    print(f"{done}. Next: edgefer-export card {args.folder} {args.output} ...")
+    if run.epoch < run.recipe.epochs:
+        print(f"unfinished: {run.epoch} of {run.recipe.epochs} epochs")
+    card = args.output.with_suffix(".md")
+    print(f"Next: edgefer-export card {args.folder} {args.output} --data {args.data} -o {card}")

@@ -14,12 +14,15 @@ from edgefer_export.data import (
     load_dataset,
     pick,
     report_skipped,
+    together,
 )
 
 if TYPE_CHECKING:
     from edgefer_export.runs import Run  # torch, a second that `--help` need not spend
 
 Commands = Any  # argparse's own type of what add_subparsers returns is private
+
+ALL = "all"
 
 DATA = "fer2013.csv or npz, or a folder: Kaggle's splits, class folders, KDEF, CK+"
 
@@ -108,16 +111,24 @@ def rows_of(args: argparse.Namespace, run: Run) -> tuple[Split, Split]:
 
     Raises UnknownName where the data have none.
     """
+    from edgefer_export.runs import refuse_other_rows
+
     splits = splits_of(args, run.recipe.data.validation)
     training, validation = (
         pick(splits, name, args.data).only(run.expressions) for name in ("train", "public")
     )
+    for part, rows in (("train", training.faces()), ("validation", validation)):
+        refuse_other_rows(run, part, rows)
     return training.faces(), validation
 
 
-def split_of(args: argparse.Namespace, name: str) -> Split:
-    """One split of `--data`, or that of the same role: public is validation, private is test.
+def split_of(args: argparse.Namespace, name: str | None) -> Split:
+    """One split of `--data`, or that of the same role: public is validation, private is test;
+    `all` is every row. Without a name it is public.
 
     Raises UnknownName where the data set has neither.
     """
-    return pick(splits_of(args), name, args.data)
+    splits = splits_of(args)
+    if name == ALL:
+        return together(tuple(splits.values()), ALL)
+    return pick(splits, name or "public", args.data)

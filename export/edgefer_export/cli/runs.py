@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     )
     p.add_argument("folders", nargs="+", type=Path, metavar="RUN", help="the first is the base")
     add_data(p)
-    p.add_argument("--split", default="public", help="rows to judge by [%(default)s]")
+    p.add_argument("--split", help="rows to judge by [public]")
     p.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     add_threads(p)
 
@@ -32,8 +32,8 @@ def call(args: argparse.Namespace) -> None:
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    split = split_of(args, args.split)
     runs = [read_run(folder) for folder in args.folders]
+    split = split_of(args, args.split).only(runs[0].expressions)
     entries = ledger(runs, split)
     print(to_table(entries))
     print(f"\n{split.dataset} {split.name}, digest {split.digest()}; [95 % intervals] by bootstrap")

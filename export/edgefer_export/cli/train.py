@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgefer.engines import find_model
 from edgefer.errors import ConfigError
 from edgefer.files import sha256
 from edgefer_export.cli.options import Commands, add_data, add_threads, command, splits_of
-from edgefer_export.data import Split
-from edgefer_export.data.grouping import split_by_group
-from edgefer_export.recipe import Recipe, load_recipe
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds, which `--help` need not spend
     from torch import Tensor
 
+    from edgefer_export.data import Split
+    from edgefer_export.recipe import Recipe
     from edgefer_export.targets import Distributions
 
 VALIDATION = ("public", "validation")
 """Names of the split that is watched; the test split is never looked at."""
+
+SHOWN = 3
+"""Tensors that were not taken, by name."""
 
 
 def add(commands: Commands) -> None:
@@ -48,12 +50,19 @@ def add(commands: Commands) -> None:
 def call(args: argparse.Namespace) -> None:
     import torch
 
+    from edgefer_export.recipe import load_recipe
+    from edgefer_export.runs import refuse_existing
+    from edgefer_export.train import machine
     from edgefer_export.train import train as run
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    refuse_existing(args.out, args.resume)
+    machine(args.device, autocast=False)  # what is absent is said before the data are read
     autocast = False if args.float32 else None
     recipe = load_recipe(args.recipe, network=args.network, seed=args.seed, autocast=autocast)
+    if recipe.target.teacher and not args.teacher:
+        raise ConfigError(f"the recipe {recipe.name} learns from a teacher; give --teacher MODEL")
     training, validation = rows_of(args, recipe)
     given: dict[str, Any] = {}
     origin: dict[str, Any] = {}
@@ -75,6 +84,8 @@ def call(args: argparse.Namespace) -> None:
 
 
 def how_to_resume(args: argparse.Namespace) -> str:
+    if not (args.out / "last.pt").exists():
+        return " No epoch was finished; nothing is kept."
     # The words as they were typed: whatever changed the recipe must be there again.
     words = [word for word in args.words if word != "--resume"]
     return (
@@ -85,6 +96,8 @@ def how_to_resume(args: argparse.Namespace) -> str:
 
 def rows_of(args: argparse.Namespace, recipe: Recipe) -> tuple[Split, Split]:
     """What is trained on and what is watched, and a word about both."""
+    from edgefer_export.data.grouping import split_by_group
+
     splits = {
         name: split.only(recipe.expressions)
         for name, split in splits_of(args, recipe.data.validation).items()
@@ -107,11 +120,15 @@ def rows_of(args: argparse.Namespace, recipe: Recipe) -> tuple[Split, Split]:
         + f"; watching {len(validation)} rows of {validation.name}",
         flush=True,
     )
+    absent = [name for name, n in zip(recipe.expressions, training.counts(), strict=True) if not n]
+    if absent:
+        print(f"no training rows of {', '.join(absent)}: it can never learn them", file=sys.stderr)
     return training, validation
 
 
 def ask(model: Path, training: Split, threads: int | None) -> tuple[dict[str, str], Distributions]:
     """Which model the teacher is, and its answers."""
+    from edgefer.engines import find_model
     from edgefer_export.evaluate import mirrored_too
     from edgefer_export.evaluate.models import open_model
     from edgefer_export.runs import CHECKPOINT
@@ -133,7 +150,12 @@ def transferred(path: Path, recipe: Recipe) -> tuple[dict[str, str], dict[str, T
 
     network = network_of(recipe)
     loaded, skipped = transfer(network, read_weights(path))
-    print(f"{path}: {len(loaded)} tensors taken")
-    for name, why in skipped:
+    own = len(network.state_dict())
+    print(f"{path}: {len(loaded)} tensors taken of the {own} that the network has")
+    for name, why in skipped[:SHOWN]:
         print(f"  {name} not: {why}")
+    if len(skipped) > SHOWN:
+        print(f"  and {len(skipped) - SHOWN} more")
+    if len(loaded) < own / 4:
+        raise ConfigError(f"{path} is of another network: give --network its name")
     return {"name": path.name, "sha256": sha256(path)}, dict(network.state_dict())

@@ -3,7 +3,7 @@
 from edgefer_export.data.dataset import HELD_OUT, Dataset, Loading, Skipped, pick, report_skipped
 from edgefer_export.data.grouping import split_by_group
 from edgefer_export.data.load import load_dataset, load_splits
-from edgefer_export.data.split import SIDE, Split, leaders
+from edgefer_export.data.split import SIDE, Split, leaders, together
 
 __all__ = [
     "HELD_OUT",
@@ -18,4 +18,5 @@ __all__ = [
     "pick",
     "report_skipped",
     "split_by_group",
+    "together",
 ]

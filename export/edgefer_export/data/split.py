@@ -81,6 +81,19 @@ class Split:
         return sha.hexdigest()[:12]
 
 
+def together(splits: Sequence[Split], name: str) -> Split:
+    """The rows of all of them, one after the other. What one of them does not know is not known
+    of all; copies between them are no leak any more."""
+    columns: dict[str, Any] = {}
+    for field in fields(Split):
+        parts = [getattr(split, field.name) for split in splits]
+        if all(isinstance(part, np.ndarray) for part in parts):
+            columns[field.name] = np.concatenate(parts)
+        elif any(isinstance(part, np.ndarray) for part in parts):
+            columns[field.name] = None
+    return replace(splits[0], name=name, **{**columns, "leak": None})
+
+
 def leaders(votes: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(N, K) votes -> the expression with the most, (N,), and whether it is the only one, (N,)."""
     ordered = np.sort(votes, axis=1)

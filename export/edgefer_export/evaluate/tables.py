@@ -167,8 +167,9 @@ def report(result: Evaluation, variants: Sequence[Variant] = ()) -> str:
         "probable. NLL: mean negative log-likelihood of the labels.",
         f"By {STANDARD}, all rows:",
         class_table(result.standard),
-        recall_table(result),
     ]
+    if len(known(result)) > 1:  # of one label set it stands above
+        parts.append(recall_table(result))
     if result.calibration is not None:
         parts += [
             calibration_table(result.calibration),
