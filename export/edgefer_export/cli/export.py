@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -27,6 +28,7 @@ def add(commands: Commands) -> None:
 
 
 def call(args: argparse.Namespace) -> None:
+    from edgefer_export.calibration import COLDEST, HOTTEST
     from edgefer_export.runs import read_run
     from edgefer_export.to_onnx import export as write
 
@@ -39,6 +41,12 @@ def call(args: argparse.Namespace) -> None:
     print(
         f"temperature {written.spec.temperature:g}, fitted to {len(public)} rows of {public.name}"
     )
+    if not COLDEST < written.spec.temperature < HOTTEST:
+        print(
+            "that is as far as a temperature goes: its probabilities say nothing of how often it "
+            "is right",
+            file=sys.stderr,
+        )
     if run.epoch < run.recipe.epochs:
         print(f"unfinished: {run.epoch} of {run.recipe.epochs} epochs")
     card = args.output.with_suffix(".md")
