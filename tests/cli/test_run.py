@@ -51,7 +51,7 @@ def test_rates_make_sense_even_for_two_uneven_pictures(
     assert main(["run", str(tmp_path), "--jsonl", str(out)]) == 0
     first, second = (record["age_ms"] for record in lines(out.read_text()))
     total = float(capsys.readouterr().err.split("total ")[1].split()[0])
-    assert 0 < total <= 2000 / first
+    assert 0 < total <= 2000 / first + 0.05  # printed with one digit
     assert second > 0
 
 
