@@ -40,7 +40,7 @@ def accuracy() -> str:
         [name, *(_share(rows[key]) for key in ("all", "without_leak"))]
         for name, rows in record["scores"].items()
     ]
-    table = markdown_table(["accuracy by", "all rows", "without copies of training rows"], by_label)
+    table = markdown_table(["accuracy by", "all rows", "no copies of training rows"], by_label)
     variants = [
         [v["name"], f"{100 * v['accuracy']:.1f} %", _points(v["change"], v["interval"])]
         for v in record["robustness"]["variants"]
