@@ -132,7 +132,11 @@ def about_training(run: Run, training: Split) -> list[tuple[str, str]]:
         ("by expression", ", ".join(f"{name} {count}" for name, count in by_expression)),
         ("votes", "FER+" if training.votes is not None else "none in the data"),
     ]
-    given = [(key, str(run.record[key])) for key in ("teacher", "weights") if key in run.record]
+    given = [
+        (key, ", ".join(f"{k} {v}" for k, v in run.record[key].items()))
+        for key in ("teacher", "weights")
+        if key in run.record
+    ]
     return (
         rows
         + given
