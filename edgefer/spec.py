@@ -74,6 +74,22 @@ class Preprocessing:
         if self.landmarks is not None and len(self.landmarks) != 5:
             raise SpecError(f"{len(self.landmarks)} landmarks; alignment takes 5")
 
+    @classmethod
+    def from_mapping(cls, fields: Mapping[str, Any]) -> Preprocessing:
+        """From parsed JSON or TOML; raises SpecError or UnknownName."""
+        pre = _known_fields(cls, fields, "preprocessing")
+        try:
+            for key in ("mean", "std"):
+                if key in pre:
+                    pre[key] = tuple(float(v) for v in pre[key])
+            if pre.get("landmarks") is not None:
+                pre["landmarks"] = tuple((float(x), float(y)) for x, y in pre["landmarks"])
+            if pre.get("planes") is not None:
+                pre["planes"] = tuple(pre["planes"])
+            return cls(**pre)
+        except (TypeError, ValueError, OverflowError) as exc:
+            raise SpecError(f"the spec cannot be read: {exc}") from exc
+
     def _check_planes(self, planes: tuple[Plane, ...]) -> None:
         for plane in planes:
             if plane not in get_args(Plane):
@@ -156,17 +172,10 @@ class ModelSpec:
         raw = flat.get("preprocessing")
         if not isinstance(raw, Mapping):
             raise SpecError("the spec has no [preprocessing] table; it needs width and height")
-        pre = _known_fields(Preprocessing, raw, "preprocessing")
+        how = Preprocessing.from_mapping(raw)
         try:
-            for key in ("mean", "std"):
-                if key in pre:
-                    pre[key] = tuple(float(v) for v in pre[key])
-            if pre.get("landmarks") is not None:
-                pre["landmarks"] = tuple((float(x), float(y)) for x, y in pre["landmarks"])
-            if pre.get("planes") is not None:
-                pre["planes"] = tuple(pre["planes"])
             flat["labels"] = tuple(str(label) for label in flat.get("labels", ()))
-            return cls(**{**flat, "preprocessing": Preprocessing(**pre)})
+            return cls(**{**flat, "preprocessing": how})
         except (TypeError, ValueError, OverflowError) as exc:
             raise SpecError(f"the spec cannot be read: {exc}") from exc
 

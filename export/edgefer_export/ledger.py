@@ -73,9 +73,7 @@ def what_differs(base: Run, other: Run) -> str:
     """In words, what the recipe of a run changes."""
     before, now = (_plain(run.recipe) for run in (base, other))
     found = differences(before, now, but=("name", "margin", "landmarks"))
-    return "; ".join(
-        text.split(" was ", 1)[0] + ": " + text.rsplit(", is ", 1)[1] for text in found
-    )
+    return "; ".join(f"{key}: {value}" for key, _, value in found)
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

@@ -11,16 +11,15 @@ from typing import Any
 from edgefer.config import build_section, setting
 from edgefer.errors import ConfigError, SpecError, UnknownName
 from edgefer.files import read_toml
-from edgefer.spec import EXPRESSIONS, ModelSpec, Preprocessing
+from edgefer.spec import EXPRESSIONS, Preprocessing
 from edgefer_export.augment import Augmentation
+from edgefer_export.data.dataset import KNOWN
 from edgefer_export.zoo import NETWORKS
 
 RECIPES = Path(__file__).parent / "recipes"
 
 FER2013_MEAN, FER2013_STD = 0.5077, 0.2550
 """Of FER2013's training pixels in 0..1."""
-
-CONTEMPT = "contempt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +163,7 @@ class Recipe(Basics):
             if isinstance(given[key], (int, float)):
                 given[key] = (given[key],) * given["channels"]
         try:
-            spec = {"name": self.name, "labels": self.expressions, "preprocessing": given}
-            return ModelSpec.from_mapping(spec).preprocessing
+            return Preprocessing.from_mapping(given)
         except UnknownName:
             raise
         except SpecError as exc:
@@ -231,11 +229,10 @@ def _stage(values: object) -> Stage:
 
 def _data(values: dict[str, Any]) -> Data:
     expressions = values.pop("expressions", EXPRESSIONS)
-    known = (*EXPRESSIONS, CONTEMPT)
     if isinstance(expressions, str) or len(set(expressions)) < 2:
         raise ConfigError(f"[data] expressions are {expressions!r}; list two or more")
     for name in expressions:
-        if name not in known:
-            raise UnknownName("expression in [data]", str(name), known)
+        if name not in KNOWN:
+            raise UnknownName("expression in [data]", str(name), KNOWN)
     data: Data = build_section(Data, values, "data")
     return dataclasses.replace(data, expressions=tuple(expressions))

@@ -177,7 +177,12 @@ def refuse_other(now: Mapping[str, Any], folder: Path) -> None:
     """
     before = read_record(folder)
     recipe = {"recipe": dataclasses.asdict(recipe_of(before, folder))}  # its defaults filled in
-    changed = list(differences({**before, **recipe}, now, but=("margin", "landmarks", *MAY_CHANGE)))
+    changed = [
+        f"{key} was {old}, is {new}"
+        for key, old, new in differences(
+            {**before, **recipe}, now, but=("margin", "landmarks", *MAY_CHANGE)
+        )
+    ]
     if changed:
         raise ConfigError(
             f"{folder} was begun differently: {'; '.join(changed)}. Go on with what it was begun "
@@ -191,8 +196,8 @@ MAY_CHANGE = ("machine", "torch", "edgefer_export", "commit")
 
 def differences(
     before: Mapping[str, Any], now: Mapping[str, Any], but: tuple[str, ...] = (), at: str = ""
-) -> Iterator[str]:
-    """In words, the keys of two records whose values differ."""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, value before and value now, of whatever differs between two records."""
     for key in dict.fromkeys((*before, *now)):
         old, new = before.get(key), now.get(key)
         if key in but:
@@ -200,7 +205,7 @@ def differences(
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from differences(old, new, but, f"{at}{key}.")
         elif json.loads(json.dumps(old)) != json.loads(json.dumps(new)):  # tuples as lists
-            yield f"{at}{key} was {old}, is {new}"
+            yield f"{at}{key}", old, new
 
 
 def refuse_other_rows(run: Run, part: str, split: Split) -> None:

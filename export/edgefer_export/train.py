@@ -159,8 +159,8 @@ def train(
         loss, right, lr = one_epoch(state, recipe, rows, where)
         if not math.isfinite(loss):
             raise ModelError(
-                f"training diverged in epoch {state.epoch}: the loss is {loss}. The epoch before "
-                f"is in {last}; lower lr in the recipe and begin a new run"
+                f"training diverged in epoch {state.epoch}: the loss is {loss}. Lower lr in the "
+                f"recipe and begin a new run; whole epochs, if any, are in {last}"
             )
         validation_loss, accuracy = judge(state, recipe, watched, validation.labels, where)
         state.accuracies.append(accuracy)

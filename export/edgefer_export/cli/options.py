@@ -117,9 +117,10 @@ def rows_of(args: argparse.Namespace, run: Run) -> tuple[Split, Split]:
     training, validation = (
         pick(splits, name, args.data).only(run.expressions) for name in ("train", "public")
     )
-    for part, rows in (("train", training.faces()), ("validation", validation)):
+    training = training.faces()
+    for part, rows in (("train", training), ("validation", validation)):
         refuse_other_rows(run, part, rows)
-    return training.faces(), validation
+    return training, validation
 
 
 def split_of(args: argparse.Namespace, name: str | None) -> Split:

@@ -35,9 +35,10 @@ def call(args: argparse.Namespace) -> None:
     runs = [read_run(folder) for folder in args.folders]
     split = split_of(args, args.split).only(runs[0].expressions)
     entries = ledger(runs, split)
-    print(to_table(entries))
-    print(f"\n{split.dataset} {split.name}, digest {split.digest()}; [95 % intervals] by bootstrap")
+    # Before the table: whoever reads that may leave early, as `head` does.
     if args.json:
         record = to_record(entries, split, [str(run.record["commit"]) for run in runs])
         with replacing(args.json) as file:
             file.write((json.dumps(record, indent=1) + "\n").encode())
+    print(to_table(entries))
+    print(f"\n{split.dataset} {split.name}, digest {split.digest()}; [95 % intervals] by bootstrap")

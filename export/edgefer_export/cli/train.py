@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def how_to_resume(args: argparse.Namespace) -> str:
     # The words as they were typed: whatever changed the recipe must be there again.
     words = [word for word in args.words if word != "--resume"]
     return (
-        f" Whole epochs are kept in {args.out}. Go on with: edgefer-export {' '.join(words)} "
+        f" Whole epochs are kept in {args.out}. Go on with: edgefer-export {shlex.join(words)} "
         "--resume"
     )
 
@@ -108,11 +109,11 @@ def rows_of(args: argparse.Namespace, recipe: Recipe) -> tuple[Split, Split]:
             f"{args.data} has {', '.join(splits)}; training needs rows of a train split"
         )
     training = splits["train"].faces()
+    blank = len(splits["train"]) - len(training)
     if validation is None:
         share = recipe.data.validation
         parts = split_by_group(training, {"train": 1 - share, "validation": share}, recipe.seed)
         training, validation = parts["train"], parts["validation"]
-    blank = len(splits["train"]) - len(splits["train"].faces())
     print(
         f"training on {len(training)} rows"
         + (f"; {blank} near-blank ones dropped" if blank else "")
