@@ -141,19 +141,12 @@ class HostedEngine:
         if self._closed:
             return
         self._closed = True
-        os.eventfd_write(self._wake, 1)
         child = self._child
-        if not self._turn.acquire(timeout=CLOSING):
-            if child is not None:
-                child.kill()
-            self._turn.acquire()
-        try:
-            if self._child is not None:
-                self._child.leave()
-            self._turn.notify_all()
-        finally:
-            self._turn.release()
-        self._watcher.join()  # it ends the child
+        os.eventfd_write(self._wake, 1)  # to the watcher, which alone ends the child
+        self._watcher.join(2 * CLOSING)
+        if child is not None and self._watcher.is_alive():
+            child.kill()
+        self._watcher.join()
         os.close(self._wake)
 
     def _watch(self, child: _Child | None) -> None:
@@ -163,6 +156,8 @@ class HostedEngine:
                 reason = child.until_gone(self._silence)
                 with self._turn:
                     self._child = None
+                    if reason is None:
+                        child.leave()
                     child.end()
                 if reason is None:
                     return  # closed
