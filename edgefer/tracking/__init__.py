@@ -2,7 +2,8 @@
 
 A. Bewley et al., "Simple Online and Realtime Tracking", ICIP 2016, arXiv:1602.00763. What differs:
 time is the frame's `captured` and not a count of frames, the noise is relative to the face's size
-and not in pixels, and overlap below the threshold is ruled out before the assignment.
+and not in pixels, overlap below the threshold is ruled out before the assignment, and a face that
+no track is expected at may be one that stayed where it was last seen.
 
 Position and overlap are all that is known of a face. Two that change places from one frame to
 the next change their numbers too.
@@ -14,7 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from edgefer.config import TrackingConfig
-from edgefer.data import Face, Reading
+from edgefer.data import Box, Face, Reading
 from edgefer.tracking.assignment import associate
 from edgefer.tracking.track import Ended, Track, Tracked
 
@@ -113,9 +114,21 @@ class Tracker:
 
     def _find(self, faces: Sequence[Face], when: float) -> dict[int, Track]:
         """The track of each face that has one, by the face's place."""
-        expected = [track.box_at(when) for track in self._tracks]
-        pairs = associate(expected, [face.box for face in faces], self.config.min_iou)
-        return {face: self._tracks[track] for face, track in pairs.items()}
+        places, tracks = range(len(faces)), self._tracks
+        found = self._pair(faces, places, tracks, [track.box_at(when) for track in tracks])
+        # Who turns back while frames are missing is not where the velocity says.
+        taken = {id(track) for track in found.values()}
+        places_left = [n for n in places if n not in found]
+        tracks_left = [track for track in tracks if id(track) not in taken]
+        last_seen = [track.face.box for track in tracks_left]
+        found.update(self._pair(faces, places_left, tracks_left, last_seen))
+        return found
+
+    def _pair(
+        self, faces: Sequence[Face], places: Sequence[int], tracks: Sequence[Track], at: list[Box]
+    ) -> dict[int, Track]:
+        pairs = associate(at, [faces[n].box for n in places], self.config.min_iou)
+        return {places[face]: tracks[track] for face, track in pairs.items()}
 
     def _look_up(self, reading: Reading) -> tuple[Tracked, ...]:
         self.late += 1

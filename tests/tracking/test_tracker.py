@@ -120,6 +120,24 @@ def test_a_walker_that_is_not_detected_for_half_a_second_is_expected_further_on(
     assert numbers(tracks.update(reading(75 / FPS, [square(100 + 8.0 * 75, 300)]))) == [1]
 
 
+def test_who_turns_back_while_frames_are_missing_is_found_where_he_was_last_seen() -> None:
+    tracks = tracker()
+    for n in range(30):
+        tracks.update(reading(n / FPS, [square(100 + 8.0 * n, 300)]))
+    (expected,) = tracks.predict(45 / FPS)
+    back = square(100 + 8.0 * 25, 300)
+    assert expected.box.iou(back) < 0.1
+    assert numbers(tracks.update(reading(45 / FPS, [back]))) == [1]
+
+
+def test_where_a_face_was_last_seen_yields_to_where_it_is_expected() -> None:
+    tracks = tracker()
+    for n in range(30):
+        tracks.update(reading(n / FPS, [square(100 + 8.0 * n, 300)]))
+    walked, newcomer = square(100 + 8.0 * 45, 300), square(100 + 8.0 * 29, 300)
+    assert numbers(tracks.update(reading(45 / FPS, [newcomer, walked]))) == [2, 1]
+
+
 def test_the_estimate_jitters_less_than_the_detector() -> None:
     tracks, rng = tracker(), random.Random(7)
     seen, estimated = [], []
