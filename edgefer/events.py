@@ -107,12 +107,13 @@ class Events:
         self._sequence = 0
 
     def update(
-        self, reading: Reading, tracked: Sequence[Tracked], ended: Sequence[Ended] = ()
+        self, reading: Reading, tracked: Sequence[Tracked], ended: Sequence[Ended]
     ) -> tuple[Event, ...]:
         """The events of one reading: first the faces that left, then the others in their order.
 
-        `tracked` is one for each face of the reading, as Tracker gives it; `ended` what it ended.
-        Raises ValueError where the two do not have the same length.
+        `tracked` is one for each face of the reading, as Tracker gives it; `ended` what it ended:
+        a track that is never named there is kept for ever. Raises ValueError where faces and
+        tracks are not equally many.
         """
         self._sequence = max(self._sequence, reading.sequence)
         now = reading.captured
@@ -240,7 +241,6 @@ class _Known:
         if self.pending:
             self.overtaken += 1 + (leader == self._told)  # the way there and back is two
         self._label, self._since = leader, now
-        self._leader = None
 
     def _smooth(self, expression: Expression, seconds: float) -> None:
         """p(t) = q + (p - q) * 2^(-seconds / half-life), whatever the frame rate."""

@@ -32,7 +32,7 @@ def shown(
     """One reading in which these tracks look so."""
     boxes = [square(100.0 * track, 100) for track in expressions]
     now = reading(captured, boxes, list(expressions.values()), sequence=sequence)
-    return events.update(now, [face(track, captured) for track in expressions])
+    return events.update(now, [face(track, captured) for track in expressions], ())
 
 
 def changes(events: Sequence[Event]) -> list[tuple[float, str | None, str]]:
@@ -72,14 +72,14 @@ def test_a_face_appears_shows_an_expression_and_leaves() -> None:
 def test_a_face_that_does_not_count_yet_is_not_told_of() -> None:
     events = Events(AT_ONCE)
     now = reading(0.0, [square(100, 100)])
-    assert events.update(now, [face(1, confirmed=False)]) == ()
+    assert events.update(now, [face(1, confirmed=False)], ()) == ()
     assert events.left([Ended(1, 0.0, 0.0, confirmed=False)], 1.0) == ()
     assert not events.suppressed
 
 
 def test_one_track_is_asked_for_each_face() -> None:
     with pytest.raises(ValueError, match="zip"):
-        Events(AT_ONCE).update(reading(0.0, [square(100, 100)]), [])
+        Events(AT_ONCE).update(reading(0.0, [square(100, 100)]), [], ())
 
 
 def test_a_new_expression_is_told_exactly_when_it_led_by_the_margin_for_the_hold() -> None:
@@ -189,6 +189,9 @@ def test_a_limit_on_one_face_counts_what_it_holds_back_and_makes_up_for_it() -> 
     assert isinstance(late, ExpressionChanged)
     assert (late.before, late.after, late.lasted) == ("happy", "sad", 3.0)
     assert events.suppressed == {("expression_changed", "track"): 2}
+    (after,) = shown(events, 120.0, {1: looks("happy")})
+    assert isinstance(after, ExpressionChanged)
+    assert after.lasted == 116.0  # since it looked sad, not since that was told
 
 
 def test_a_limit_on_all_faces_holds_back_appearances_until_there_is_room() -> None:
@@ -215,6 +218,21 @@ def test_a_clock_that_began_anew_does_not_close_the_limits() -> None:
     events = Events(dataclasses.replace(AT_ONCE, overall=1))
     assert len(shown(events, 10_000.0, {1: looks("sad")})) == 1
     assert len(shown(events, 5.0, {2: looks("sad")})) == 1
+
+
+def test_between_detections_events_take_what_is_predicted() -> None:
+    events, tracks, told = Events(EventsConfig()), Tracker(TrackingConfig()), list[Event]()
+    for n in range(64):
+        when, detected = n * STEP, n % 4 == 0
+        now = reading(when, [square(100.0 + n, 100)], [looks("happy")], sequence=n)
+        tracked = tracks.update(now) if detected else tracks.predict(when)
+        if not tracked:  # nobody counts yet: there is no face to classify
+            now = reading(when, [], sequence=n)
+        told += events.update(now, tracked, tracks.ended if detected else ())
+    assert told == [
+        FaceAppeared(1, 8, 8 * STEP),
+        ExpressionChanged(1, 24, 24 * STEP, None, "happy", 1.0, 24 * STEP),
+    ]
 
 
 def test_records_are_json_with_the_fields_in_a_fixed_order() -> None:
