@@ -12,6 +12,7 @@ import errno
 import json
 import logging
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -50,6 +51,8 @@ class JsonFiles:
         self._path = Path(config.path)
         self.drops: Counter[str] = Counter()
         self._turn = asyncio.Lock()
+        # A put that is cancelled leaves its thread at work: `close` must not take the file away.
+        self._working = threading.Lock()
         self._fd = -1
         self._size = 0
         self._synced = clock()
@@ -68,14 +71,18 @@ class JsonFiles:
         """Append one record. Several tasks may; it never raises for the disk's sake."""
         text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
         async with self._turn:
-            await asyncio.to_thread(self._write, text)
+            await asyncio.to_thread(self._alone, self._write, text)
 
     async def close(self) -> None:
         """Force what was written onto the disk, unless `fsync` is never."""
         async with self._turn:
             if not self._closed:
                 self._closed = True
-                await asyncio.to_thread(self._finish)
+                await asyncio.to_thread(self._alone, self._finish)
+
+    def _alone(self, work: Callable[..., None], *args: bytes) -> None:
+        with self._working:
+            work(*args)
 
     def _write(self, text: bytes) -> None:
         if self._closed:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import random
 import socket
 import ssl
 import threading
@@ -31,6 +33,9 @@ from edgefer.sinks.outbox import Outbox
 from edgefer.sinks.tls import client_context
 from edgefer.sinks.topics import OFFLINE, ONLINE, Topics, announcements, payload, state_payload
 from edgefer.timing import clock
+
+STEADY = 10.0
+"""Seconds after which a connection counts as good, and the pauses begin anew."""
 
 FAREWELL = 1.0
 """Seconds in which `close` sends what still waits."""
@@ -74,7 +79,7 @@ class Mqtt:
         self._last_state: dict[str, float] = {}
         self._ending = False
         self._deadline = 0.0
-        self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._standing: tuple[State, str] = ("starting", "")
         self.connections = 0
         """How often the broker let us in."""
@@ -132,13 +137,21 @@ class Mqtt:
                 await asyncio.to_thread(self._thread.join, FAREWELL + 0.4)
             self._events.close()
 
+    def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception as exc:  # a thread's border: a silent one would look well for ever
+            log.exception("mqtt: a bug in edgefer ended it")
+            self._say("failed", f"{type(exc).__name__}: {exc}")
+
     def _serve(self) -> None:
         pause = self._config.backoff
         while not self._ending:
+            began = math.inf
             session = Session(self._config, self._login, self._events)
             try:
                 session.connect(self._config.host, self._port)
-                pause = self._config.backoff
+                began = clock()
                 self.connections += 1
                 self._say("ok", "")
                 self._carry(session)
@@ -146,7 +159,11 @@ class Mqtt:
                 self._say("recovering", f"{self._address}: {exc}")
             finally:
                 session.leave()
-            self._events.wait(lambda: self._ending, pause)
+            # Who is thrown out at once, as by another client of the same name, waits longer
+            # each time; and many devices do not come back at one moment.
+            if clock() - began > STEADY:
+                pause = self._config.backoff
+            self._events.wait(lambda: self._ending, pause * random.uniform(0.5, 1))
             pause = min(pause * 2, self._config.backoff_max)
 
     def _carry(self, session: Session) -> None:
@@ -195,7 +212,7 @@ class Mqtt:
         self._standing = (state, reason)
         if state == "ok":
             log.info("mqtt: connected to %s", self._address)
-        else:
+        elif state == "recovering":
             log.warning("mqtt: %s; trying again", reason)
         if self._report is not None:
             self._report(state, reason)

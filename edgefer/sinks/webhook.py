@@ -68,9 +68,10 @@ class Webhook:
             raise ConfigError("webhook.url holds a password; put it into a file, webhook.token")
         headers = {"Content-Type": "application/json", "User-Agent": f"edgefer/{__version__}"}
         if config.token:
-            headers["Authorization"] = (
-                "Bearer " + read_secret("webhook.token", config.token).reveal()
-            )
+            token = read_secret("webhook.token", config.token).reveal()
+            if not token.isascii():
+                raise ConfigError("webhook.token: a header takes ASCII only, the token has more")
+            headers["Authorization"] = f"Bearer {token}"
             if url.scheme == "http":
                 log.info("webhook: the token goes to %s in the clear; https keeps it", url.host)
         # What is logged: a path or a query often is a secret of its own.
@@ -86,7 +87,7 @@ class Webhook:
         self._box: Outbox[Post] = Outbox(config.buffer, dropped)
         self._ending = False
         self._standing: tuple[State, str] = ("starting", "")
-        self._thread = threading.Thread(target=self._serve, name="webhook", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
         self.posted = 0
 
     @property
@@ -119,6 +120,13 @@ class Webhook:
             self._box.close()
             if self._thread.ident is not None:
                 await asyncio.to_thread(self._thread.join, FAREWELL)
+
+    def _run(self) -> None:
+        try:
+            self._serve()
+        except Exception as exc:  # a thread's border: a silent one would look well for ever
+            log.exception("webhook: a bug in edgefer ended it")
+            self._say("failed", f"{type(exc).__name__}: {exc}")
 
     def _serve(self) -> None:
         with self._client:

@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -195,6 +196,33 @@ def test_a_folder_that_vanishes_and_returns_is_survived(tmp_path: Path) -> None:
     sink = asyncio.run(scenario())
     assert sink.drops == {"no such file or directory": 2}
     assert 3 in numbers(folder / "out.jsonl")
+
+
+def test_a_put_that_is_cancelled_keeps_the_file_until_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+    real = os.fsync
+
+    def slow(fd: int) -> None:
+        begun.set()
+        gate.wait(10)
+        real(fd)  # EBADF where the file was taken away
+
+    async def scenario() -> JsonFiles:
+        sink = JsonFiles(config(tmp_path, fsync="always"))
+        monkeypatch.setattr(os, "fsync", slow)
+        put = asyncio.create_task(sink.write({"n": 0}))
+        await asyncio.to_thread(begun.wait, 10)
+        put.cancel()
+        closing = asyncio.create_task(sink.close())
+        done, _ = await asyncio.wait([closing], timeout=0.2)
+        assert not done
+        gate.set()
+        await closing
+        return sink
+
+    assert not asyncio.run(scenario()).drops
 
 
 def test_after_close_a_line_is_counted_as_lost(tmp_path: Path) -> None:

@@ -346,6 +346,29 @@ def test_a_broker_that_falls_silent_is_left_and_found_again(broker: Broker) -> N
         until(lambda: 1 in ear.events())
 
 
+def test_who_is_thrown_out_again_and_again_waits_longer_each_time(broker: Broker) -> None:
+    """Two devices of one name: the broker lets in the newer one and throws out the other."""
+    config = replace(QUICK, backoff=0.05, backoff_max=60)
+    with connected(broker.port, config) as one, connected(broker.port, config) as other:
+        began = clock()
+        until(lambda: one.connections + other.connections >= 12)
+        # Ten pauses of 0.05 s would be over in 0.5 s.
+        assert clock() - began > 1.2
+
+
+def test_a_bug_of_ours_is_told_as_a_failure(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Session, "send", bug)
+    stands: list[tuple[str, str]] = []
+    with connected(broker.port, report=lambda *stand: stands.append(stand)):
+        until(lambda: stands[-1:] == [("failed", "RuntimeError: a bug")])
+    assert "Traceback" in caplog.text
+
+
 def test_closing_takes_no_longer_for_a_broker_that_hangs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = replace(QUICK, tls=True)

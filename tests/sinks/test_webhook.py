@@ -185,6 +185,14 @@ def test_an_address_that_cannot_be_is_a_config_error(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+def test_a_token_that_no_header_takes_is_refused_and_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("sesam-öffne-dich")
+    (tmp_path / "token").chmod(0o600)
+    with pytest.raises(ConfigError, match="ASCII") as caught:
+        Webhook(replace(QUICK, url="https://host/", token=str(tmp_path / "token")))
+    assert "sesam" not in str(caught.value)
+
+
 def test_a_missing_authority_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match="absent"):
         Webhook(replace(QUICK, url="https://host/", ca="/absent.pem"))
