@@ -169,6 +169,44 @@ class PipelineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackingConfig:
+    """Which face is the same face as before."""
+
+    min_iou: float = setting(
+        0.3, "least overlap of a face with where its track is expected", least=0.01, most=1
+    )
+    hits: int = setting(3, "detections in a row after which a track counts", least=1, most=1000)
+    misses: int = setting(
+        30, "detections without the face after which its track ends", least=1, most=100000
+    )
+    seconds: float = setting(
+        1.0, "seconds without the face after which its track ends", least=0.01, most=3600
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EventsConfig:
+    """When a tracked face is worth a message."""
+
+    half_life: float = setting(
+        0.4, "seconds in which an old expression loses half its weight; 0: none", least=0, most=60
+    )
+    margin: float = setting(
+        0.15, "by how much a new expression's probability must lead the old one's", least=0, most=1
+    )
+    hold: float = setting(0.5, "seconds for which it must lead so", least=0, most=60)
+    min_probability: float = setting(
+        0.4, "least probability, smoothed, of a new expression", least=0, most=1
+    )
+    per_track: int = setting(
+        20, "changes of expression told in any minute, of one face", least=1, most=1000000
+    )
+    overall: int = setting(
+        120, "appearances and changes told in any minute, of all faces", least=1, most=1000000
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file."""
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import claims, enginehost, exclusive, handover, pipeline
+from benchmarks import claims, enginehost, exclusive, handover, pipeline, tracking
 from benchmarks.claims import Claim, in_turns
 from edgefer.bench.clip import load_clip
 from edgefer.classifier import Classifier
+from edgefer.config import TrackingConfig
 from edgefer.protocols import Engine
 from tests.drivers import FixedDetector, MeanEngine
 
@@ -81,3 +82,11 @@ def test_a_round_trip_to_an_engine_takes_time_and_brings_an_answer(
     assert p99_us > 0
     assert engine.infer(np.zeros((2, *enginehost.FACE), np.float32)).shape == (2, enginehost.LABELS)
     engine.close()
+
+
+def test_only_the_crowds_boxes_are_each_a_candidate_for_its_neighbours_track() -> None:
+    for distance, candidate in ((tracking.CROWDED, True), (tracking.APART, False)):
+        for reading in tracking.scene(3, distance, 20):
+            one, other, _ = (face.box for face in reading.faces)
+            assert (one.iou(other) >= TrackingConfig().min_iou) is candidate
+    assert tracking.microseconds(tracking.scene(2, tracking.APART, 20)) > 0

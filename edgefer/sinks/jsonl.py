@@ -6,6 +6,8 @@
                 "expression": "happy", "probability": 0.91, "probs": {"angry": 0.01, ...}}]}
 
 Boxes and landmarks are pixels of the full frame. A line is written whole or not at all.
+JsonLines serves a run, and ends it where a line cannot be written; the daemon's JsonFiles
+(jsonl_files.py) goes on and counts.
 """
 
 from __future__ import annotations

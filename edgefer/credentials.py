@@ -1,0 +1,61 @@
+"""Secrets: from files, or from systemd's credentials; never printed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from edgefer.errors import ConfigError
+
+MOUNTED = Path("/run/secrets")
+"""Where Docker and Podman mount secrets; readable by all of the container, by their default."""
+
+
+class Secret:
+    """A string that shows itself only to `reveal`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+
+def read_secret(key: str, where: str) -> Secret:
+    """The secret that setting `key` names: an absolute path, or a name in $CREDENTIALS_DIRECTORY.
+
+    One newline at its end is not part of it. Raises ConfigError where it cannot be read, is
+    empty, is no text, or is a file that every user of this machine can read.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(where).expanduser()
+    if not path.is_absolute():
+        if not folder:
+            raise ConfigError(
+                f"{key} is {where!r}, a credential's name, and $CREDENTIALS_DIRECTORY is not set. "
+                "Give an absolute path, or LoadCredential= in the unit"
+            )
+        path = Path(folder) / path
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            value = file.read(65536).removesuffix("\n").removesuffix("\r")
+    except OSError as exc:
+        raise ConfigError(f"{key}: cannot read {path}: {exc.strerror}") from exc
+    except UnicodeDecodeError:
+        # The error's own text would quote the bytes.
+        raise ConfigError(f"{key}: {path} is not UTF-8 text") from None
+    if mode & stat.S_IROTH and MOUNTED not in path.parents:
+        raise ConfigError(
+            f"{key}: every user can read {path} (mode {stat.S_IMODE(mode):o}). "
+            f"Close it: chmod o= {path}"
+        )
+    if not value or not value.isprintable():
+        raise ConfigError(f"{key}: {path} must hold the secret on one line, and nothing else")
+    return Secret(value)

@@ -1,0 +1,81 @@
+"""The configuration of what carries results away: one section for each sink of the daemon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgefer.config import setting
+
+SECRET = "a file, or a name in $CREDENTIALS_DIRECTORY (systemd's LoadCredential)"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlConfig:
+    """JSON lines on disk."""
+
+    path: str = setting("", "the file that is appended to; empty: none")
+    size_mb: float = setting(
+        16.0, "MB at which the file is put aside as .1; 0 is never", least=0, most=1e6
+    )
+    count: int = setting(4, "files put aside that are kept, .1 the newest", least=0, most=1000)
+    fsync: str = setting(
+        "never",
+        "when lines are forced onto the disk: never, every interval, or always, after each line",
+        choices=("never", "interval", "always"),
+    )
+    interval: float = setting(5.0, "seconds between two fsyncs", least=0.01, most=3600)
+
+
+@dataclass(frozen=True, slots=True)
+class MqttConfig:
+    """An MQTT broker, and Home Assistant behind it."""
+
+    host: str = setting("", "the broker; empty: none")
+    port: int = setting(0, "its port; 0 is 8883 with TLS, 1883 without", least=0, most=65535)
+    version: str = setting("5", "of the protocol", choices=("5", "3.1.1"))
+    name: str = setting("", "of this device, in topics and as client id; empty: the host's name")
+    prefix: str = setting("edgefer", "what all topics begin with")
+    user: str = setting("", "the user; empty: none")
+    password: str = setting("", "where the password is: " + SECRET)
+    tls: bool = setting(False, "speak TLS, and check the broker's certificate and name")
+    ca: str = setting("", "a PEM file of trusted authorities; empty: the system's")
+    certificate: str = setting("", "a PEM file with this client's certificate; empty: none")
+    key: str = setting("", "a PEM file with its key, without passphrase")
+    qos: int = setting(1, "of states and events: 0, 1 or 2", least=0, most=2)
+    interval: float = setting(
+        1.0, "seconds between two states of a camera at least", least=0.02, most=3600
+    )
+    buffer: int = setting(
+        1000, "events kept while the broker is away; the oldest go first", least=1, most=1_000_000
+    )
+    timeout: float = setting(10.0, "seconds for an answer of the broker", least=0.1, most=600)
+    keepalive: int = setting(
+        30, "seconds of silence before the broker is asked", least=5, most=3600
+    )
+    backoff: float = setting(
+        0.5, "seconds before the first new attempt; doubles with each failure", least=0.01, most=600
+    )
+    backoff_max: float = setting(60.0, "seconds between attempts at most", least=0.01, most=3600)
+    discovery: str = setting(
+        "", "Home Assistant's discovery prefix, there homeassistant; empty: announce nothing"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Events, posted to an address."""
+
+    url: str = setting("", "http:// or https://; empty: none")
+    token: str = setting("", "where a token is, sent as Authorization: Bearer: " + SECRET)
+    ca: str = setting("", "a PEM file of trusted authorities; empty: those of certifi")
+    timeout: float = setting(
+        5.0, "seconds for connecting, and for each part of the answer", least=0.05, most=600
+    )
+    attempts: int = setting(6, "times an event is posted before it is dropped", least=1, most=1000)
+    backoff: float = setting(
+        0.5, "seconds before the second attempt; doubles with each", least=0.01, most=600
+    )
+    backoff_max: float = setting(60.0, "seconds between attempts at most", least=0.01, most=3600)
+    buffer: int = setting(
+        1000, "events that wait; the oldest are dropped first", least=1, most=1_000_000
+    )

@@ -1,0 +1,398 @@
+"""The sink against a real Mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgefer.errors import ConfigError
+from edgefer.outputs import MqttConfig
+from edgefer.timing import clock
+from tests.brokers import MOSQUITTO, Authority, Broker, SlowWire, free_port, until, wanted
+from tests.contracts import check_sink
+from tests.drivers import reading
+
+paho = pytest.importorskip("paho.mqtt.client", reason="pip install 'edgefer[daemon]'")
+from edgefer.sinks.mqtt import Mqtt  # noqa: E402
+from edgefer.sinks.mqtt_session import Session  # noqa: E402
+
+# paho-mqtt 2.2 leaves a socket whose TLS handshake failed to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
+
+OPEN = "allow_anonymous true"
+LABELS = ("angry", "happy")
+QUICK = MqttConfig(host="127.0.0.1", name="wall", interval=0.02, backoff=0.02, backoff_max=0.1)
+
+
+class Listener:
+    """What a broker's subscriber hears of all topics."""
+
+    def __init__(self, port: int, **login: str) -> None:
+        self.heard: list[tuple[str, bytes, bool]] = []
+        self._ready = False
+        self.client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        if login:
+            self.client.username_pw_set(**login)
+        self.client.on_message = lambda _c, _u, m: self.heard.append(
+            (m.topic, m.payload, bool(m.retain))
+        )
+        self.client.on_connect = lambda *_: self.client.subscribe("#", qos=2)
+        self.client.on_subscribe = lambda *_: setattr(self, "_ready", True)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        until(lambda: self._ready)
+
+    def on(self, topic: str) -> list[bytes]:
+        return [payload for at, payload, _ in list(self.heard) if at == topic]
+
+    def events(self) -> list[int]:
+        return [json.loads(payload)["n"] for payload in self.on("edgefer/wall/hall/event")]
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@contextmanager
+def connected(port: int, config: MqttConfig = QUICK, **more: Any) -> Iterator[Mqtt]:
+    mqtt = Mqtt(replace(config, port=port), ("hall",), LABELS, **more)
+    mqtt.start()
+    try:
+        yield mqtt
+    finally:
+        asyncio.run(mqtt.close())
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path, OPEN) as running:
+        yield running
+
+
+def test_it_keeps_the_contract(broker: Broker) -> None:
+    with connected(broker.port) as mqtt:
+        asyncio.run(check_sink(mqtt.camera("hall")))
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_states_events_and_availability_arrive(broker: Broker, version: str, qos: int) -> None:
+    with Listener(broker.port) as ear:
+        with connected(broker.port, replace(QUICK, version=version, qos=qos)) as mqtt:
+            mqtt.put("hall", reading(7))
+            mqtt.tell("hall", {"event": "face_appeared", "n": 1})
+            until(lambda: ear.events() == [1] and bool(ear.on("edgefer/wall/hall/state")))
+            assert ear.on("edgefer/wall/availability") == [b"online"]
+        until(lambda: ear.on("edgefer/wall/availability") == [b"online", b"offline"])
+    (state,) = map(json.loads, ear.on("edgefer/wall/hall/state"))
+    time = state.pop("time")
+    assert time.endswith("+00:00")
+    assert state == {
+        "sequence": 7,
+        "faces": 1,
+        "expression": "happy",
+        "probability": 0.75,
+        "age_ms": 20.0,
+    }
+
+
+def test_availability_is_retained_and_states_and_events_are_not(broker: Broker) -> None:
+    with connected(broker.port) as mqtt:
+        mqtt.put("hall", reading())
+        mqtt.tell("hall", {"n": 1})
+        until(lambda: mqtt.waiting == 0 and mqtt.standing[0] == "ok")
+        with Listener(broker.port) as early:
+            mqtt.tell("hall", {"n": 2})
+            until(lambda: 2 in early.events())
+    with Listener(broker.port) as late:
+        until(lambda: bool(late.heard))
+    assert late.heard == [("edgefer/wall/availability", b"offline", True)]
+
+
+def test_the_broker_tells_our_last_will_when_we_are_killed(broker: Broker) -> None:
+    code = (
+        "import sys, time\n"
+        "from edgefer.outputs import MqttConfig\n"
+        "from edgefer.sinks.mqtt import Mqtt\n"
+        f"Mqtt(MqttConfig(host='127.0.0.1', port={broker.port}, name='wall'), ('hall',)).start()\n"
+        "time.sleep(60)\n"
+    )
+    with Listener(broker.port) as ear:
+        child = subprocess.Popen([sys.executable, "-c", code])
+        try:
+            until(lambda: ear.on("edgefer/wall/availability") == [b"online"])
+        finally:
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait()
+        until(lambda: ear.on("edgefer/wall/availability") == [b"online", b"offline"])
+
+
+def test_events_outlast_a_broker_that_is_killed(broker: Broker) -> None:
+    stands: list[str] = []
+    config = replace(QUICK, timeout=0.5)
+    with (
+        SlowWire(broker.port, 1e6) as wire,
+        connected(wire.port, config, report=lambda state, _: stands.append(state)) as mqtt,
+    ):
+        until(lambda: mqtt.standing[0] == "ok")
+        broker.kill()
+        until(lambda: mqtt.standing[0] == "recovering")
+        for n in range(50):
+            mqtt.tell("hall", {"n": n})
+        wire.dead.set()  # until somebody listens
+        broker.start()
+        with Listener(broker.port) as ear:
+            assert ear.events() == []
+            wire.dead.clear()
+            until(lambda: len(ear.events()) == 50)
+            assert ear.events() == list(range(50))
+        assert mqtt.connections == 2
+        assert not mqtt.drops
+    assert [state for state, _ in groupby(stands)] == ["ok", "recovering", "ok"]
+
+
+def test_a_full_buffer_drops_its_oldest_and_counts_them() -> None:
+    told: list[str] = []
+    with connected(free_port(), replace(QUICK, buffer=10), dropped=told.append) as mqtt:
+        for n in range(25):
+            mqtt.tell("hall", {"n": n})
+        until(lambda: mqtt.standing[0] == "recovering")
+        assert "Connection refused" in mqtt.standing[1]
+        assert mqtt.waiting == 10
+        assert mqtt.drops == {"overflow": 15}
+    assert mqtt.drops == {"overflow": 15, "closed": 10}
+    assert len(told) == 25
+
+
+def test_home_assistant_is_told_again_when_it_starts(broker: Broker) -> None:
+    topics = {
+        "homeassistant/sensor/wall_hall_expression/config",
+        "homeassistant/sensor/wall_hall_faces/config",
+        "homeassistant/event/wall_hall_event/config",
+    }
+    with (
+        Listener(broker.port) as ear,
+        connected(broker.port, replace(QUICK, discovery="homeassistant")) as mqtt,
+    ):
+        until(lambda: all(len(ear.on(topic)) == 1 for topic in topics))
+        mqtt.put("hall", reading(3))
+        until(lambda: len(ear.on("edgefer/wall/hall/state")) == 1)
+        ear.client.publish("homeassistant/status", "online", qos=1)
+        until(lambda: all(len(ear.on(topic)) == 2 for topic in topics))
+        until(lambda: len(ear.on("edgefer/wall/hall/state")) == 2)
+    with Listener(broker.port) as late:
+        until(lambda: len(late.heard) == 4)
+    assert {topic for topic, _, retained in late.heard if retained} > topics
+
+
+def test_a_wrong_password_is_told_and_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wanted("mosquitto", MOSQUITTO, "mosquitto")
+    passwords, mine = tmp_path / "passwords", tmp_path / "mine"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "me", "right-horse"], check=True)
+    mine.write_text("wrong-horse\n")
+    mine.chmod(0o600)
+    lines = ("allow_anonymous false", f"password_file {passwords}")
+    config = replace(QUICK, user="me", password=str(mine))
+    with Broker(tmp_path, *lines) as broker:
+        with connected(broker.port, config) as mqtt:
+            until(lambda: mqtt.standing[0] == "recovering")
+            assert "refuses us: Not authorized" in mqtt.standing[1]
+            assert mqtt.connections == 0
+        assert sum("refuses us" in line for line in caplog.messages) == 1
+        mine.write_text("right-horse\n")
+        with connected(broker.port, config) as mqtt:
+            until(lambda: mqtt.standing[0] == "ok")
+    assert "horse" not in caplog.text + repr(mqtt.__dict__)
+
+
+def test_what_the_broker_forbids_is_counted(tmp_path: Path) -> None:
+    rules = tmp_path / "acl"
+    rules.write_text("topic readwrite edgefer/wall/availability\n")
+    with Broker(tmp_path, OPEN, f"acl_file {rules}") as broker, connected(broker.port) as mqtt:
+        mqtt.tell("hall", {"n": 1})
+        until(lambda: mqtt.drops == {"refused": 1})
+        assert mqtt.standing[0] == "ok"
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[tuple[Broker, Authority]]:
+    """A broker with TLS that wants a client's certificate."""
+    authority = Authority(tmp_path / "ca")
+    certificate, key = authority.issue("broker")
+    lines = (f"cafile {authority.certificate}", f"certfile {certificate}", f"keyfile {key}",
+             "require_certificate true", OPEN)  # fmt: skip
+    with Broker(tmp_path, *lines) as broker:
+        yield broker, authority
+
+
+def secured(authority: Authority, trusted: Authority) -> MqttConfig:
+    certificate, key = authority.issue("client")
+    return replace(
+        QUICK,
+        host="localhost",
+        tls=True,
+        ca=str(trusted.certificate),
+        certificate=str(certificate),
+        key=str(key),
+    )
+
+
+def test_tls_with_a_client_certificate(guarded: tuple[Broker, Authority]) -> None:
+    broker, authority = guarded
+    with connected(broker.port, secured(authority, authority)) as mqtt:
+        until(lambda: mqtt.standing[0] == "ok")
+        mqtt.tell("hall", {"n": 1})
+        until(lambda: mqtt.waiting == 0)
+
+
+def test_a_broker_that_nobody_trusted_vouches_for_is_refused(
+    guarded: tuple[Broker, Authority], tmp_path: Path
+) -> None:
+    broker, authority = guarded
+    with connected(broker.port, secured(authority, Authority(tmp_path / "other"))) as mqtt:
+        until(lambda: "certificate is not trusted" in mqtt.standing[1])
+        assert mqtt.connections == 0
+
+
+def test_attempts_that_fail_in_tls_leave_no_file_open(
+    guarded: tuple[Broker, Authority], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, authority = guarded
+    attempts: list[int] = []
+    begin = Session.connect
+
+    def counted(session: Session, host: str, port: int) -> None:
+        attempts.append(len(os.listdir("/proc/self/fd")))  # noqa: PTH208
+        begin(session, host, port)
+
+    monkeypatch.setattr(Session, "connect", counted)
+    config = secured(authority, Authority(tmp_path / "other"))
+    with connected(broker.port, replace(config, backoff_max=0.02)):
+        until(lambda: len(attempts) > 20)
+    assert max(attempts[5:]) <= max(attempts[:5])
+
+
+def test_a_certificate_for_another_host_is_refused(guarded: tuple[Broker, Authority]) -> None:
+    broker, authority = guarded
+    config = replace(secured(authority, authority), host="127.0.0.1")
+    with connected(broker.port, config) as mqtt:
+        until(lambda: "IP address mismatch" in mqtt.standing[1])
+
+
+def test_a_client_that_the_broker_does_not_know_is_told_so(
+    guarded: tuple[Broker, Authority], tmp_path: Path
+) -> None:
+    broker, authority = guarded
+    config = secured(Authority(tmp_path / "other"), authority)
+    with connected(broker.port, config) as mqtt:
+        until(lambda: mqtt.standing[0] == "recovering")
+        assert mqtt.connections == 0
+
+
+def test_a_slow_broker_delays_nobody_and_every_event_is_accounted_for(broker: Broker) -> None:
+    config, count = replace(QUICK, buffer=20), 2000
+    with Listener(broker.port) as ear, SlowWire(broker.port, 8000) as wire:
+        with connected(wire.port, config) as mqtt:
+            until(lambda: mqtt.standing[0] == "ok")
+            longest = 0.0
+            for n in range(count):
+                began = clock()
+                mqtt.tell("hall", {"n": n})
+                mqtt.put("hall", reading(n))
+                longest = max(longest, clock() - began)
+            until(lambda: mqtt.waiting == 0 and count - 1 in ear.events())
+            assert mqtt.connections == 1
+        heard = ear.events()
+        assert len(heard) == len(set(heard))
+        assert len(heard) + mqtt.drops["overflow"] == count
+        assert mqtt.drops["overflow"] > 1000
+        assert heard == sorted(heard)
+    assert longest < 0.25, "put must not wait for the network"
+
+
+def test_a_broker_that_falls_silent_is_left_and_found_again(broker: Broker) -> None:
+    config = replace(QUICK, timeout=0.3)
+    with (
+        Listener(broker.port) as ear,
+        SlowWire(broker.port, 1e6) as wire,
+        connected(wire.port, config) as mqtt,
+    ):
+        until(lambda: mqtt.standing[0] == "ok")
+        wire.dead.set()
+        mqtt.tell("hall", {"n": 1})
+        until(lambda: "no acknowledgement within 0.3 s" in mqtt.standing[1])
+        wire.dead.clear()
+        until(lambda: 1 in ear.events())
+
+
+def test_who_is_thrown_out_again_and_again_waits_longer_each_time(broker: Broker) -> None:
+    """Two devices of one name: the broker lets in the newer one and throws out the other."""
+    config = replace(QUICK, backoff=0.05, backoff_max=60)
+    with connected(broker.port, config) as one, connected(broker.port, config) as other:
+        began = clock()
+        until(lambda: one.connections + other.connections >= 12)
+        # Ten pauses of 0.05 s would be over in 0.5 s.
+        assert clock() - began > 1.2
+
+
+def test_a_bug_of_ours_is_told_as_a_failure(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Session, "send", bug)
+    stands: list[tuple[str, str]] = []
+    with connected(broker.port, report=lambda *stand: stands.append(stand)):
+        until(lambda: stands[-1:] == [("failed", "RuntimeError: a bug")])
+    assert "Traceback" in caplog.text
+
+
+def test_closing_takes_no_longer_for_a_broker_that_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = replace(QUICK, tls=True)
+        mqtt = Mqtt(replace(config, port=silent.getsockname()[1]), ("hall",))
+        mqtt.start()
+        peer, _ = silent.accept()  # it is in the handshake now
+        began = clock()
+        asyncio.run(mqtt.close())
+        assert clock() - began < 2
+        peer.close()  # which ends the handshake, and with it the thread that was left behind
+        until(lambda: all(thread.name != "mqtt" for thread in threading.enumerate()))
+
+
+def test_a_topic_that_cannot_be_is_a_config_error() -> None:
+    for config, camera in (
+        (replace(QUICK, prefix="a/#"), "hall"),
+        (replace(QUICK, name="my wall"), "hall"),
+        (QUICK, "front+door"),
+        (QUICK, "availability"),
+        (replace(QUICK, host=""), "hall"),
+        (replace(QUICK, ca="/ca.crt"), "hall"),
+        (replace(QUICK, tls=True, ca="/absent.crt"), "hall"),
+        (replace(QUICK, tls=True, key="/a.key"), "hall"),
+        (replace(QUICK, password="/etc/hostname"), "hall"),
+    ):
+        with pytest.raises(ConfigError):
+            Mqtt(config, (camera,))
