@@ -1,0 +1,1 @@
+"""The service: what starts the parts, watches them, and tells systemd the truth about them."""
