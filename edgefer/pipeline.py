@@ -17,11 +17,10 @@ import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import cv2
 
-from edgefer.classifier import Classifier
 from edgefer.data import Detected, Expression, Face, Frame, Reading, StageTimes
 from edgefer.mailbox import Mailbox
 from edgefer.protocols import Detector, Sink, Source
@@ -33,9 +32,26 @@ READINGS_KEPT = 64
 """How many readings wait for a slow taker before the oldest is dropped (live) or the workers
 wait (a file)."""
 
+AHEAD = 32
+"""Frames that other workers may finish while one hangs; then they wait, so that memory does not
+grow."""
+
 STOP_TIMEOUT = 1.4
 """Seconds that workers get to finish their frames, and sinks what they hold, once stopped; what
 hangs is left behind."""
+
+
+class Classifying(Protocol):
+    """What the pipeline asks of a Classifier."""
+
+    @property
+    def exclusive(self) -> bool: ...
+
+    def classify(self, detected: Detected) -> tuple[Expression, ...]: ...
+
+
+Tolerance = Callable[[Exception], None]
+"""Told, by a worker's thread, why a frame was lost in a stage."""
 
 
 def default_workers() -> int:
@@ -47,29 +63,32 @@ class Workers:
     """The threads, and the ordered point where their results meet.
 
     `publish` is called with each reading, in the frames' order, by one thread at a time;
-    `finish` once, after the last one, with the error that ended it or None.
+    `finish` once, after the last one, with the error that ended it or None. What detection or
+    classification raises ends it too, unless there is `tolerate`: then it costs that frame.
     """
 
     def __init__(
         self,
         source: Source,
         detector: Detector,
-        classifier: Classifier,
+        classifier: Classifying,
         publish: Callable[[Reading], None],
         finish: Callable[[BaseException | None], None],
         *,
         workers: int = 0,
         preview: bool = False,
+        tolerate: Tolerance | None = None,
     ) -> None:
         self._source, self._detector, self._classifier = source, detector, classifier
         self._publish, self._finish, self._preview = publish, finish, preview
+        self._tolerate = tolerate
         self._capturing = threading.Lock()
         self._detecting = _entrance(detector.exclusive)
         self._classifying = _entrance(classifier.exclusive)
-        self._ordering = threading.Lock()
+        self._ordering = threading.Condition(threading.Lock())
         self._next_in = self._next_out = 0
         self._ended = False
-        self._waiting: dict[int, _Done | BaseException | None] = {}
+        self._waiting: dict[int, _Outcome] = {}
         count = workers or default_workers()
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{n}", daemon=True)
@@ -86,7 +105,9 @@ class Workers:
 
     def stop(self) -> None:
         """End after the frames in hand; returns within STOP_TIMEOUT even if a stage hangs."""
-        self._ended = True
+        with self._ordering:
+            self._ended = True
+            self._ordering.notify_all()
         self._source.close()
         deadline = clock() + STOP_TIMEOUT
         for thread in self._threads:
@@ -97,6 +118,7 @@ class Workers:
     def _work(self) -> None:
         while True:
             with self._capturing:
+                self._wait_for_those_behind()
                 if self._ended:
                     return
                 turn = self._next_in
@@ -108,6 +130,13 @@ class Workers:
                 self._deliver(turn, frame)
                 return
             self._deliver(turn, self._carry(*frame))
+
+    def _wait_for_those_behind(self) -> None:
+        if self._next_in - self._next_out < AHEAD:
+            return
+        with self._ordering:
+            while self._next_in - self._next_out >= AHEAD and not self._ended:
+                self._ordering.wait()
 
     def _capture(self) -> tuple[Frame, float] | BaseException | None:
         """A frame and the seconds it took, or what ended the source."""
@@ -121,7 +150,7 @@ class Workers:
         # Waiting for a picture that did not exist yet is not work.
         return frame, clock() - max(began, frame.captured)
 
-    def _carry(self, frame: Frame, capture: float) -> _Done | BaseException:
+    def _carry(self, frame: Frame, capture: float) -> _Outcome:
         try:
             with self._detecting:
                 began = clock()
@@ -134,11 +163,14 @@ class Workers:
                     began = clock()
                     expressions = self._classifier.classify(Detected(frame, faces))
                     classification = clock() - began
-        except Exception as exc:  # noqa: BLE001 - a thread's border: raised again to the taker
-            return exc
+        except Exception as exc:  # noqa: BLE001 - a thread's border: told, or raised to the taker
+            if self._tolerate is None:
+                return exc
+            self._tolerate(exc)
+            return "lost"
         return _Done(frame, faces, expressions, StageTimes(capture, detection, classification))
 
-    def _deliver(self, turn: int, outcome: _Done | BaseException | None) -> None:
+    def _deliver(self, turn: int, outcome: _Outcome) -> None:
         """Hand out every outcome whose turn has come; the first that is no frame is the end."""
         with self._ordering:
             self._waiting[turn] = outcome
@@ -147,10 +179,11 @@ class Workers:
                 self._next_out += 1
                 if isinstance(ready, _Done):
                     self._publish(self._reading(ready))
-                else:
+                elif ready != "lost":
                     self._ended = True
                     self._next_out = -1  # nothing comes after the end
                     self._finish(ready)
+            self._ordering.notify_all()
 
     def _reading(self, done: _Done) -> Reading:
         """Made when its turn has come, so that its age holds the wait for the frames before."""
@@ -177,6 +210,10 @@ class _Done(NamedTuple):
     times: StageTimes
 
 
+_Outcome = _Done | BaseException | Literal["lost"] | None
+"""A frame, what ended it all, a frame that was lost, or the source's own end."""
+
+
 def _entrance(exclusive: bool) -> AbstractContextManager[object]:
     return threading.Lock() if exclusive else nullcontext()
 
@@ -184,18 +221,21 @@ def _entrance(exclusive: bool) -> AbstractContextManager[object]:
 async def run(
     source: Source,
     detector: Detector,
-    classifier: Classifier,
+    classifier: Classifying,
     sinks: Sequence[Sink] = (),
     *,
     workers: int = 0,
     preview: bool = False,
+    tolerate: Tolerance | None = None,
 ) -> AsyncGenerator[Reading, None]:
     """Readings in the order of the frames, until the source ends or the taker leaves.
 
     A live source drops what a slow taker or sink does not fetch, each from its own box; from
     any other source nothing is lost, and the slowest sets the pace. Raises what a stage or a
-    sink raised, after the readings that came before it. Leaving it (`aclosing`) closes source
-    and sinks, within 3 s even where a camera blocks; the detector and engine stay open.
+    sink raised, after the readings that came before it; with `tolerate`, what detection or
+    classification raised is told there and costs that one frame. Leaving it (`aclosing`)
+    closes source and sinks, within 3 s even where a camera blocks; the detector and engine stay
+    open.
     """
     lossless = not source.live
     own: Mailbox[Reading] = Mailbox(READINGS_KEPT, lossless=lossless)
@@ -219,7 +259,14 @@ async def run(
             raise
 
     threads = Workers(
-        source, detector, classifier, publish, finish, workers=workers, preview=preview
+        source,
+        detector,
+        classifier,
+        publish,
+        finish,
+        workers=workers,
+        preview=preview,
+        tolerate=tolerate,
     )
     async with AsyncExitStack() as closing:
         for sink in sinks:

@@ -10,7 +10,7 @@ import pytest
 from edgefer.classifier import Classifier
 from edgefer.data import Image, Reading
 from edgefer.errors import InferenceError, OutputError, SourceLost
-from edgefer.pipeline import READINGS_KEPT, run
+from edgefer.pipeline import AHEAD, READINGS_KEPT, Tolerance, run
 from edgefer.protocols import Detector, Engine, Sink, Source
 from edgefer.timing import clock
 from tests.drivers import FixedDetector, MeanEngine, PictureSource, RecordingSink
@@ -24,6 +24,7 @@ async def collect(
     *,
     workers: int = 4,
     preview: bool = False,
+    tolerate: Tolerance | None = None,
 ) -> list[Reading]:
     readings = run(
         source,
@@ -32,6 +33,7 @@ async def collect(
         sinks,
         workers=workers,
         preview=preview,
+        tolerate=tolerate,
     )
     async with aclosing(readings):
         return [reading async for reading in readings]
@@ -128,6 +130,47 @@ def test_an_error_of_the_source_comes_after_all_its_good_frames(workers: int) ->
 def test_an_error_of_a_stage_ends_the_run_and_is_raised() -> None:
     with pytest.raises(InferenceError):
         asyncio.run(collect(PictureSource(50), engine=MeanEngine(answer=float("nan"))))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_tolerated_error_costs_its_frame_and_no_other(workers: int) -> None:
+    told: list[Exception] = []
+
+    def fail(image: Image) -> None:
+        if image[0, 0, 0] % 10 == 3:
+            raise InferenceError("this one not")
+
+    out = asyncio.run(
+        collect(PictureSource(50), FixedDetector(at=fail), workers=workers, tolerate=told.append)
+    )
+    assert [reading.sequence for reading in out] == [n for n in range(50) if n % 10 != 3]
+    assert [type(error) for error in told] == [InferenceError] * 5
+
+
+def test_a_source_s_error_is_not_tolerated() -> None:
+    told: list[Exception] = []
+    with pytest.raises(SourceLost):
+        asyncio.run(collect(PictureSource(5, error=SourceLost("cut")), tolerate=told.append))
+    assert told == []
+
+
+def test_one_frame_that_hangs_lets_only_so_many_others_be_carried() -> None:
+    release, source = threading.Event(), PictureSource(500)
+
+    async def scenario() -> int:
+        hang = FixedDetector(at=lambda image: None if image[0, 0, 0] else release.wait(10))
+        readings = run(source, hang, Classifier(MeanEngine()), workers=2)
+        async with aclosing(readings):
+            asyncio.get_running_loop().call_later(0.5, release.set)
+            first = await anext(readings)
+            assert first.sequence == 0
+            carried = source.given
+            rest = [reading.sequence async for reading in readings]
+        assert rest == list(range(1, 500))
+        return carried
+
+    release_at = asyncio.run(scenario())
+    assert release_at <= AHEAD + READINGS_KEPT
 
 
 def test_a_sink_that_fails_ends_the_run_and_all_sinks_are_closed() -> None:
