@@ -1,22 +1,24 @@
 """The configuration: TOML in, frozen records out, every setting spelled once.
 
-Each field below is a key of the file, its default, and its one-line documentation; the
-command line's options and `edgefer config show` are made from the same fields.
+Each field below, and in outputs.py, is a key of the file, its default, and its one-line
+documentation; the command line's options and `edgefer config show` are made from the same fields.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgefer.credentials import PLACE
 from edgefer.errors import ConfigError, UnknownName
 from edgefer.files import read_toml
+from edgefer.outputs import HttpConfig, JsonlConfig, MqttConfig, WebhookConfig
+from edgefer.settings import faults, section_toml, setting, toml_value
 
 PACKAGED_MODELS = Path(__file__).parent / "models"
 """Models that come with edgefer: the fallback for a name that the model folder lacks."""
@@ -30,22 +32,6 @@ def model_folder() -> Path:
     return Path(data).expanduser() / "edgefer" / "models"
 
 
-def setting(
-    default: Any,  # Any: a field's default may have each field's own type
-    doc: str,
-    *,
-    least: float | None = None,
-    most: float | None = None,
-    choices: tuple[str, ...] = (),
-    flag: str = "",
-) -> Any:
-    """A documented field, its bounds, and its option on the command line where it has one."""
-    return field(
-        default=default,
-        metadata={"doc": doc, "least": least, "most": most, "choices": choices, "flag": flag},
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
     """Where frames come from."""
@@ -54,6 +40,11 @@ class SourceConfig:
         "demo://",
         "demo://, a video file, an image, a folder or glob of images, v4l2:///dev/video0, "
         "rtsp://host/path, csi://0, gst:PIPELINE or test://",
+    )
+    password: str = setting(
+        "",
+        "where the password is that belongs to the user in rtsp://user@host/path: " + PLACE,
+        secret=True,
     )
     width: int = setting(640, "pixels asked of a camera", least=16, most=7680, flag="--width")
     height: int = setting(480, "pixels asked of a camera", least=16, most=4320, flag="--height")
@@ -207,6 +198,46 @@ class EventsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DaemonConfig:
+    """How the service watches itself."""
+
+    patience: float = setting(
+        10.0,
+        "seconds without progress after which a part counts as stuck",
+        least=0.1,
+        most=3600,
+    )
+    restarts: int = setting(
+        5,
+        "times in `window` that a part is started again before the process ends",
+        least=0,
+        most=1000,
+    )
+    window: float = setting(600.0, "seconds that restarts are counted for", least=1, most=86400)
+    log: str = setting(
+        "auto",
+        "json, text (key=value), or auto: text on a terminal, json elsewhere",
+        choices=("auto", "json", "text"),
+    )
+    rates: float = setting(
+        60.0, "seconds between two lines of rates in the log", least=1, most=86400
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """One of several cameras."""
+
+    name: str
+    """Letters, digits, - and _: part of MQTT topics and of metrics."""
+    source: SourceConfig
+
+
+ALONE = "camera"
+"""What the one camera is called where the file has no [[camera]]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file."""
 
@@ -214,6 +245,28 @@ class Config:
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    events: EventsConfig = field(default_factory=EventsConfig)
+    jsonl: JsonlConfig = field(default_factory=JsonlConfig)
+    mqtt: MqttConfig = field(default_factory=MqttConfig)
+    webhook: WebhookConfig = field(default_factory=WebhookConfig)
+    http: HttpConfig = field(default_factory=HttpConfig)
+    daemon: DaemonConfig = field(default_factory=DaemonConfig)
+    camera: tuple[CameraConfig, ...] = ()
+    """The [[camera]] tables; `cameras` is what to open."""
+
+    @property
+    def cameras(self) -> tuple[CameraConfig, ...]:
+        """Every camera to open, at least one: those of the [[camera]] tables, or [source]."""
+        return self.camera or (CameraConfig(ALONE, self.source),)
+
+
+SECTIONS: dict[str, type] = {
+    spec.name: spec.default_factory  # type: ignore[misc]
+    for spec in dataclasses.fields(Config)
+    if spec.name != "camera"
+}
+"""The record of each section, in the file's order."""
 
 
 def load_config(path: Path) -> Config:
@@ -229,63 +282,91 @@ def load_config(path: Path) -> Config:
 
 
 def from_mapping(tables: Mapping[str, Any]) -> Config:
-    """A checked Config from parsed TOML."""
-    sections = {f.name: f.default_factory for f in dataclasses.fields(Config)}
-    chosen = {}
+    """A checked Config from parsed TOML. Raises ConfigError for the first thing that is wrong."""
+    for error in _faults(tables):
+        raise error
+    sections = {name: kind(**tables.get(name, {})) for name, kind in SECTIONS.items()}
+    source = sections["source"]
+    cameras = tuple(
+        CameraConfig(table["name"], dataclasses.replace(source, **_without_name(table)))
+        for table in tables.get("camera", ())
+    )
+    return Config(**sections, camera=cameras)
+
+
+def _faults(tables: Mapping[str, Any]) -> Iterator[ConfigError]:
     for name, table in tables.items():
-        if name not in sections:
-            raise UnknownName("section", name, sections)
-        if not isinstance(table, Mapping):
-            raise ConfigError(f"{name} is {table!r}; write it as a table, [{name}]")
-        chosen[name] = build_section(sections[name], table, name)  # type: ignore[arg-type]
-    return Config(**chosen)
+        if name == "camera":
+            yield from _camera_faults(table)
+        elif name not in SECTIONS:
+            yield UnknownName("section", name, (*SECTIONS, "camera"))
+        elif not isinstance(table, Mapping):
+            yield ConfigError(f"{name} is {table!r}; write it as a table, [{name}]")
+        else:
+            yield from (error for _, error in faults(SECTIONS[name], table, name))
 
 
-def build_section(kind: type, values: Mapping[str, Any], name: str) -> Any:
-    """One section's record from its values, types and bounds checked."""
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    for key, value in values.items():
-        if key not in known:
-            raise UnknownName(f"key in [{name}]", key, known)
-        _check(f"{name}.{key}", value, known[key])
-    return kind(**values)
+def _camera_faults(tables: object) -> Iterator[ConfigError]:
+    if not isinstance(tables, (list, tuple)) or not all(isinstance(t, Mapping) for t in tables):
+        yield ConfigError("camera takes tables: begin each with [[camera]], in double brackets")
+        return
+    names: set[str] = set()
+    for number, table in enumerate(tables, 1):
+        name = table.get("name")
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+            given = "has no name" if name is None else f"has the name {name!r}"
+            yield ConfigError(
+                f"camera #{number} {given}; it takes 1 to 64 letters, digits, - and _"
+            )
+            continue
+        if name == "availability":
+            yield ConfigError("a camera cannot be called availability: that is an MQTT topic")
+        if name in names:
+            yield ConfigError(f"two cameras are called {name}; names tell them apart")
+        names.add(name)
+        known = ("name", *(spec.name for spec in dataclasses.fields(SourceConfig)))
+        for key in table:
+            if key not in known:
+                yield UnknownName(f'key in [camera "{name}"]', key, known)
+        values = {key: value for key, value in table.items() if key in known[1:]}
+        yield from (error for _, error in faults(SourceConfig, values, f'camera "{name}"'))
 
 
-def _check(key: str, value: object, spec: dataclasses.Field[Any]) -> None:
-    wanted = type(spec.default)
-    fits = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)
-    if not fits or (isinstance(value, bool) and wanted is not bool):
-        raise ConfigError(f"{key} is {value!r}; it takes {_NAMES[wanted]}")
-    if value == "":
-        raise ConfigError(f"{key} is empty; leave it out for its default, {spec.default!r}")
-    least, most, choices = (spec.metadata[k] for k in ("least", "most", "choices"))
-    if least is not None and not (least <= value <= (math.inf if most is None else most)):  # type: ignore[operator]
-        bounds = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
-        raise ConfigError(f"{key} is {value}; it takes {bounds}")
-    if choices and value not in choices:
-        raise UnknownName(key, str(value), choices)
+def _without_name(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != "name"}
 
 
-_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+def to_mapping(config: Config) -> dict[str, Any]:
+    """What `from_mapping` makes the same Config of: plain tables, fit for TOML or JSON."""
+    tables: dict[str, Any] = {name: dataclasses.asdict(getattr(config, name)) for name in SECTIONS}
+    tables["camera"] = [
+        {"name": camera.name}
+        | {
+            key: value
+            for key, value in dataclasses.asdict(camera.source).items()
+            if value != tables["source"][key]
+        }
+        for camera in config.camera
+    ]
+    return tables
+
+
+EXAMPLE = """\
+# Several cameras: a table for each, with a name and any key of [source], which gives what a
+# table leaves out. Without any, there is one camera, called camera, made of [source].
+# [[camera]]
+# name = "door"
+# url = "rtsp://viewer@192.0.2.10/stream"
+# password = "door"
+"""
 
 
 def to_toml(config: Config) -> str:
     """The file that gives this Config, each key with its documentation: it reads back equal."""
     lines = []
-    for section in dataclasses.fields(config):
-        record = getattr(config, section.name)
-        lines += [f"# {type(record).__doc__}", f"[{section.name}]"]
-        for key in dataclasses.fields(record):
-            value = getattr(record, key.name)
-            lines += [f"# {key.metadata['doc']}", f"{key.name} = {_toml_value(value)}"]
-        lines.append("")
+    for name in SECTIONS:
+        lines += [*section_toml(getattr(config, name), name), ""]
+    lines.append(EXAMPLE)
+    for table in to_mapping(config)["camera"]:
+        lines += ["[[camera]]", *(f"{key} = {toml_value(v)}" for key, v in table.items()), ""]
     return "\n".join(lines)
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        # JSON's escapes are TOML's too; only DEL must be escaped in TOML alone.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)

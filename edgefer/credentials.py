@@ -8,6 +8,9 @@ from pathlib import Path
 
 from edgefer.errors import ConfigError
 
+PLACE = "a file, or a name in $CREDENTIALS_DIRECTORY (systemd's LoadCredential)"
+"""Where a secret is, in the words of the settings that name one."""
+
 MOUNTED = Path("/run/secrets")
 """Where Docker and Podman mount secrets; readable by all of the container, by their default."""
 

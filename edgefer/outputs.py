@@ -1,12 +1,11 @@
-"""The configuration of what carries results away: one section for each sink of the daemon."""
+"""The configuration of what carries results away: a section for each sink, and for the page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgefer.config import setting
-
-SECRET = "a file, or a name in $CREDENTIALS_DIRECTORY (systemd's LoadCredential)"
+from edgefer.credentials import PLACE
+from edgefer.settings import setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +13,11 @@ class JsonlConfig:
     """JSON lines on disk."""
 
     path: str = setting("", "the file that is appended to; empty: none")
+    content: str = setting(
+        "events",
+        "what is written: events of tracked faces, readings of every frame, or both",
+        choices=("events", "readings", "both"),
+    )
     size_mb: float = setting(
         16.0, "MB at which the file is put aside as .1; 0 is never", least=0, most=1e6
     )
@@ -36,7 +40,7 @@ class MqttConfig:
     name: str = setting("", "of this device, in topics and as client id; empty: the host's name")
     prefix: str = setting("edgefer", "what all topics begin with")
     user: str = setting("", "the user; empty: none")
-    password: str = setting("", "where the password is: " + SECRET)
+    password: str = setting("", "where the password is: " + PLACE, secret=True)
     tls: bool = setting(False, "speak TLS, and check the broker's certificate and name")
     ca: str = setting("", "a PEM file of trusted authorities; empty: the system's")
     certificate: str = setting("", "a PEM file with this client's certificate; empty: none")
@@ -66,7 +70,9 @@ class WebhookConfig:
     """Events, posted to an address."""
 
     url: str = setting("", "http:// or https://; empty: none")
-    token: str = setting("", "where a token is, sent as Authorization: Bearer: " + SECRET)
+    token: str = setting(
+        "", "where a token is, sent as Authorization: Bearer: " + PLACE, secret=True
+    )
     ca: str = setting("", "a PEM file of trusted authorities; empty: those of certifi")
     timeout: float = setting(
         5.0, "seconds for connecting, and for each part of the answer", least=0.05, most=600
@@ -78,4 +84,17 @@ class WebhookConfig:
     backoff_max: float = setting(60.0, "seconds between attempts at most", least=0.01, most=3600)
     buffer: int = setting(
         1000, "events that wait; the oldest are dropped first", least=1, most=1_000_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConfig:
+    """The page for Prometheus, /metrics, and /livez and /readyz beside it."""
+
+    host: str = setting(
+        "127.0.0.1", "the address that listens; any other than loopback needs a token"
+    )
+    port: int = setting(8377, "its port; 0: none", least=0, most=65535)
+    token: str = setting(
+        "", "where the token is that Authorization: Bearer must bring: " + PLACE, secret=True
     )

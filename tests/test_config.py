@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefer.config import Config, SourceConfig, load_config, to_toml
+from edgefer.config import (
+    SECTIONS,
+    CameraConfig,
+    Config,
+    SourceConfig,
+    from_mapping,
+    load_config,
+    to_mapping,
+    to_toml,
+)
 from edgefer.errors import ConfigError, UnknownName
 
 
@@ -28,11 +38,58 @@ def test_any_text_survives_the_file(url: str, tmp_path_factory: pytest.TempPathF
     assert load_config(path) == config
 
 
+def test_cameras_survive_the_file(tmp_path: Path) -> None:
+    source = SourceConfig(url="test://", fps=15)
+    door = dataclasses.replace(source, url="rtsp://me@host/1", password="door", wait=True)
+    config = Config(source=source, camera=(CameraConfig("door", door), CameraConfig("a-2", source)))
+    assert load_config(written(tmp_path, to_toml(config))) == config
+    assert from_mapping(json.loads(json.dumps(to_mapping(config)))) == config
+
+
+def test_a_camera_takes_from_source_what_it_leaves_out(tmp_path: Path) -> None:
+    text = """
+        [[camera]]
+        name = "door"
+        url = "v4l2:///dev/video2"
+        [source]
+        fps = 5
+        [[camera]]
+        name = "yard"
+        fps = 10
+    """
+    door, yard = load_config(written(tmp_path, text)).cameras
+    assert (door.name, door.source.url, door.source.fps) == ("door", "v4l2:///dev/video2", 5)
+    assert (yard.name, yard.source.url, yard.source.fps) == ("yard", "demo://", 10)
+
+
+def test_without_tables_source_is_the_one_camera() -> None:
+    source = SourceConfig(url="test://")
+    assert Config(source=source).cameras == (CameraConfig("camera", source),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[camera]]",
+        "[[camera]]\nname = ''",
+        "[[camera]]\nname = 'front door'",
+        "[[camera]]\nname = 3",
+        "[[camera]]\nname = 'availability'",
+        "[[camera]]\nname = 'a'\n[[camera]]\nname = 'a'",
+        "[[camera]]\nname = 'a'\nfps = 0",
+        "[camera]\nname = 'a'",
+        "camera = ['a']",
+    ],
+)
+def test_a_camera_that_cannot_be_meant_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="camera"):
+        load_config(written(tmp_path, text))
+
+
 def test_every_setting_is_documented() -> None:
-    for section in dataclasses.fields(Config):
-        record = getattr(Config(), section.name)
-        assert type(record).__doc__
-        assert all(spec.metadata["doc"] for spec in dataclasses.fields(record))
+    for kind in SECTIONS.values():
+        assert kind.__doc__
+        assert all(spec.metadata["doc"] for spec in dataclasses.fields(kind))
 
 
 def test_an_unknown_key_names_the_nearest_and_the_file(tmp_path: Path) -> None:

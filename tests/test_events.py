@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefer.config import EventsConfig, TrackingConfig, build_section
+from edgefer.config import EventsConfig, TrackingConfig
 from edgefer.data import Expression, Face
 from edgefer.errors import ConfigError
 from edgefer.events import Event, Events, ExpressionChanged, FaceAppeared, FaceLeft
+from edgefer.settings import build_section
 from edgefer.tracking import Ended, Tracked, Tracker
 from tests.scenes import LABELS, looks, reading, square
 

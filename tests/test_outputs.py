@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from edgefer.config import build_section
 from edgefer.errors import ConfigError, UnknownName
-from edgefer.outputs import JsonlConfig, MqttConfig, WebhookConfig
+from edgefer.outputs import HttpConfig, JsonlConfig, MqttConfig, WebhookConfig
+from edgefer.settings import build_section
 from edgefer.sinks.topics import EVENTS
 
-SECTIONS = {"jsonl": JsonlConfig, "mqtt": MqttConfig, "webhook": WebhookConfig}
+SECTIONS = {"jsonl": JsonlConfig, "mqtt": MqttConfig, "webhook": WebhookConfig, "http": HttpConfig}
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -21,7 +21,7 @@ def test_every_setting_is_documented(name: str) -> None:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_the_defaults_are_allowed_values(name: str) -> None:
     kind = SECTIONS[name]
-    values = {spec.name: spec.default for spec in dataclasses.fields(kind) if spec.default != ""}
+    values = {spec.name: spec.default for spec in dataclasses.fields(kind)}
     assert build_section(kind, values, name) == kind()
 
 

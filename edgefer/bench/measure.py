@@ -20,7 +20,7 @@ from typing import Any
 
 from edgefer.bench.clip import Clip, Replay, load_clip
 from edgefer.classifier import Classifier
-from edgefer.config import Config, EngineConfig, from_mapping
+from edgefer.config import Config, EngineConfig, from_mapping, to_mapping
 from edgefer.detectors import open_detector
 from edgefer.engines import find_model, open_engine
 from edgefer.engines.onnx_file import read_onnx
@@ -96,7 +96,7 @@ def measure(job: Job) -> Measurement:
     """Measure in a child process. Raises what it raised, as EdgeferError with its exit code."""
     child = subprocess.run(
         [sys.executable, "-m", "edgefer.bench.measure"],
-        input=json.dumps(dataclasses.asdict(job)),
+        input=json.dumps(dataclasses.asdict(job) | {"config": to_mapping(job.config)}),
         stdout=subprocess.PIPE,
         text=True,
         check=False,

@@ -7,7 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from edgefer.config import Config, build_section, load_config
+from edgefer.config import SECTIONS, Config, load_config
+from edgefer.settings import build_section
 
 
 def add_settings(parser: argparse.ArgumentParser, *sections: str, skip: str = "") -> None:
@@ -17,8 +18,7 @@ def add_settings(parser: argparse.ArgumentParser, *sections: str, skip: str = ""
     )
     group.add_argument("--config", type=Path, metavar="FILE", help="take settings from a TOML file")
     for section in sections:
-        record = _default(section)
-        for spec in dataclasses.fields(record):
+        for spec in dataclasses.fields(SECTIONS[section]):
             flag = spec.metadata["flag"]
             if not flag or flag == skip:
                 continue
@@ -30,21 +30,17 @@ def add_settings(parser: argparse.ArgumentParser, *sections: str, skip: str = ""
 def settings(args: argparse.Namespace) -> Config:
     """The file's settings, or the defaults, with the given options laid over them."""
     config = load_config(args.config) if args.config else Config()
-    for section in dataclasses.fields(Config):
+    for section, kind in SECTIONS.items():
         given = {
             key.partition(".")[2]: value
             for key, value in vars(args).items()
-            if key.startswith(section.name + ".") and value is not None
+            if key.startswith(section + ".") and value is not None
         }
         if given:
-            values = dataclasses.asdict(getattr(config, section.name)) | given
-            record = build_section(type(_default(section.name)), values, section.name)
-            config = dataclasses.replace(config, **{section.name: record})
+            values = dataclasses.asdict(getattr(config, section)) | given
+            record = build_section(kind, values, section)
+            config = dataclasses.replace(config, **{section: record})
     return config
-
-
-def _default(section: str) -> Any:
-    return getattr(Config(), section)
 
 
 def _help(spec: dataclasses.Field[Any]) -> str:

@@ -22,7 +22,7 @@ from edgefer.engines import open_engine
 from edgefer.errors import ConfigError
 from edgefer.pipeline import run
 from edgefer.protocols import Detector, Sink, Source
-from edgefer.sources import open_source
+from edgefer.sources import camera_url, open_source
 from edgefer.sources.images import Images
 from edgefer.sources.limited import Limited
 from edgefer.sources.live import LiveSource
@@ -91,7 +91,7 @@ def call(args: argparse.Namespace) -> int:
         if shown:
             print(f"opening {config.source.url} ...", end="", file=sys.stderr, flush=True)
         try:
-            source = open_source(config.source.url, config.source)
+            source = open_source(camera_url(config.source), config.source)
         finally:
             if shown:
                 print(CLEAR, end="", file=sys.stderr, flush=True)

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from edgefer.addresses import with_password, without_password
 from edgefer.config import SourceConfig
+from edgefer.credentials import read_secret
 from edgefer.errors import ConfigError, UnknownName
 from edgefer.protocols import Source
 
@@ -65,9 +67,15 @@ def scheme(url: str) -> str:
     return (found[1] or found[2]).lower() if found else ""
 
 
-def without_password(text: str) -> str:
-    """The same text, fit for a log: what stands between "//" and "@" is blotted out."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
+def camera_url(source: SourceConfig) -> str:
+    """`source.url` with the password that `source.password` names, read now, for `open_source`.
+
+    Raises ConfigError where the secret cannot be read, or the URL has no place for it.
+    """
+    if not source.password:
+        return source.url
+    secret = read_secret("source.password", source.password)
+    return with_password("source.password", source.url, secret.reveal())
 
 
 def _open_path(text: str) -> Source:

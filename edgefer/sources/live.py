@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Literal
 
 import edgefer
+from edgefer.addresses import without_password
 from edgefer.config import SourceConfig
 from edgefer.data import Frame
 from edgefer.errors import ConfigError, EdgeferError, NotInstalled, SourceError, SourceLost
-from edgefer.sources import without_password
 from edgefer.sources.capture_child import END, RECORD, Slots
 from edgefer.timing import clock
 

@@ -23,9 +23,9 @@ from urllib.parse import parse_qsl, urlsplit
 import cv2
 import numpy as np
 
-from edgefer.config import build_section, setting
 from edgefer.data import Frame, Image
 from edgefer.errors import ConfigError, SourceLost, UnknownName
+from edgefer.settings import build_section, setting
 from edgefer.sources.scene import Scene
 from edgefer.timing import clock
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edgefer.config import setting
+from edgefer.settings import setting
 
 
 @dataclass(frozen=True, slots=True)

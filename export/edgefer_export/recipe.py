@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgefer.config import build_section, setting
 from edgefer.errors import ConfigError, SpecError, UnknownName
 from edgefer.files import read_toml
+from edgefer.settings import build_section, setting
 from edgefer.spec import EXPRESSIONS, Preprocessing
 from edgefer_export.augment import Augmentation
 from edgefer_export.data.dataset import KNOWN

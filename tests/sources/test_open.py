@@ -8,7 +8,7 @@ import pytest
 
 from edgefer.config import SourceConfig
 from edgefer.errors import ConfigError, SourceError, UnknownName
-from edgefer.sources import SCHEMES, open_source, scheme, without_password
+from edgefer.sources import SCHEMES, open_source, scheme
 from edgefer.sources.images import Images
 from edgefer.sources.live import LiveSource
 from edgefer.sources.synthetic import DemoSource, PatternSource
@@ -79,11 +79,6 @@ def test_schemes_are_told_from_paths() -> None:
         "",
         "",
     ]
-
-
-def test_a_password_is_not_shown() -> None:
-    assert without_password("rtsp://me:secret@cam/1?x=1") == "rtsp://***@cam/1?x=1"
-    assert without_password("rtsp://cam/1") == "rtsp://cam/1"
 
 
 def test_importing_the_opener_loads_neither_opencv_nor_a_source() -> None:

@@ -1,0 +1,41 @@
+"""Passwords in URLs: where one may stand, put in, found and blotted out."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from edgefer.errors import ConfigError
+
+_USER = re.compile(r"(?<=://)(?P<user>[^/\s@:]+)(?P<password>:[^/\s@]*)?@")
+
+
+def without_password(text: str) -> str:
+    """The same text, fit for a log: what stands between "//" and "@" is blotted out."""
+    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
+
+
+def has_password(text: str) -> bool:
+    """True where a URL in the text has user:password@ in front of its host."""
+    return any(found["password"] for found in _USER.finditer(text))
+
+
+def check_place(key: str, url: str) -> None:
+    """Raises ConfigError where setting `key` gives a password that the URL has no place for."""
+    found = _USER.search(url)
+    if found is None:
+        raise ConfigError(
+            f"{key} is given, and the url has no user that it belongs to. Write "
+            'rtsp://user@host/path, or leave the password out (password = "")'
+        )
+    if found["password"]:
+        raise ConfigError(
+            f"{key} is given, and the url has a password of its own. Take it out of the url, "
+            "where more people can read it"
+        )
+
+
+def with_password(key: str, url: str, password: str) -> str:
+    """The URL with the password after its user, percent-encoded. Raises as `check_place`."""
+    check_place(key, url)
+    return _USER.sub(lambda user: f"{user['user']}:{quote(password, safe='')}@", url, count=1)
