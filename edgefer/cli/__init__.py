@@ -44,7 +44,7 @@ class Command(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     # Imported here, inside what `main` catches: Ctrl-C during a slow import is no traceback.
-    from edgefer.cli import bench, config, doctor, inspect, pull, run
+    from edgefer.cli import bench, config, daemon, doctor, inspect, pull, run
     from edgefer.cli import compile as compile_
 
     top = argparse.ArgumentParser(
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Command
     )
-    for command in (run, bench, compile_, inspect, config, pull, doctor):
+    for command in (run, daemon, bench, compile_, inspect, config, pull, doctor):
         command.add(commands)
     return top
 

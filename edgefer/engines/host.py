@@ -136,6 +136,11 @@ class HostedEngine:
                 raise
             return answers
 
+    @property
+    def recovering(self) -> bool:
+        """Its child is lost, and a new one is on its way; calls wait for it."""
+        return self._child is None and not (self._closed or self._given_up)
+
     def close(self) -> None:
         """End the child and free everything. Safe to call twice, and while a call is under way."""
         if self._closed:
