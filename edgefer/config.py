@@ -58,6 +58,13 @@ class SourceConfig:
         most=3600,
         flag="--timeout",
     )
+    stale: float = setting(
+        10.0,
+        "seconds of a black, even or frozen picture after which a camera is reopened, once; 0 "
+        "never looks",
+        least=0,
+        most=86400,
+    )
     backoff: float = setting(
         0.5, "seconds before the first reopening; doubles with each failure", least=0.01, most=3600
     )

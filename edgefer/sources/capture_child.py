@@ -1,7 +1,7 @@
 """The child process that holds a live camera, and the memory it shares with its parent.
 
 A camera's driver can block a read for ever, and no thread can be killed: a process can. The
-parent is `live.py`; it starts `python -m edgefer.sources.capture_child MEMORY RECORDS` with
+parent is `capture.py`; it starts `python -m edgefer.sources.capture_child MEMORY RECORDS` with
 two inherited file descriptors:
 
 - MEMORY, a memfd. It first holds the request, JSON (not in argv: a URL may hold a password,
@@ -15,19 +15,18 @@ the last line on stderr, and the exit status is its `exit_code`.
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import select
 import signal
 import socket
-import stat
 import struct
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -36,7 +35,7 @@ import numpy as np
 from edgefer.config import SourceConfig
 from edgefer.data import Image
 from edgefer.errors import ConfigError, EdgeferError, SourceError, SourceLost
-from edgefer.sources import scheme
+from edgefer.sources import devices, scheme
 from edgefer.timing import clock
 
 if TYPE_CHECKING:
@@ -98,7 +97,8 @@ def main() -> int:
     request = json.loads(os.pread(memory, 1 << 16, 0))
     config = SourceConfig(**request["config"])
     try:
-        deliver(_pictures(request["url"], config), memory, records, request["sequence"])
+        pictures = _pictures(request["url"], config, request["opening"])
+        deliver(pictures, memory, records, request["sequence"])
     except EdgeferError as exc:
         print(" ".join(str(exc).split()), file=sys.stderr)
         return exc.exit_code
@@ -143,13 +143,13 @@ def _die_with_parent(records: int) -> None:
     os.killpg(os.getpid(), signal.SIGKILL)
 
 
-def _pictures(url: str, config: SourceConfig) -> Iterator[Picture]:
+def _pictures(url: str, config: SourceConfig, opening: int) -> Iterator[Picture]:
     match scheme(url):
         case "demo" | "test":
             from edgefer.sources import synthetic
 
             fps = synthetic.parse(url).fps or config.fps
-            return _at_pace(synthetic.pictures(url), fps)
+            return _at_pace(synthetic.pictures(url, opening), fps)
         case "csi" | "gst":
             from edgefer.sources import gstreamer
 
@@ -157,7 +157,7 @@ def _pictures(url: str, config: SourceConfig) -> Iterator[Picture]:
         case "v4l2":
             return _v4l2(url, config)
         case _:
-            return _rtsp(url)
+            return _rtsp(url, config)
 
 
 def _at_pace(images: Iterable[Image], fps: float) -> Iterator[Picture]:
@@ -170,18 +170,16 @@ def _at_pace(images: Iterable[Image], fps: float) -> Iterator[Picture]:
 
 
 def _v4l2(url: str, config: SourceConfig) -> Iterator[Picture]:
-    path = Path(url.removeprefix("v4l2://"))
-    if not path.is_absolute():
-        raise ConfigError("this names no device; write v4l2:///dev/video0, with three slashes")
-    check_device(path)
+    device = devices.node(url)
     import cv2
 
-    # A link from /dev/v4l/by-id is followed anew each time: a camera may come back elsewhere.
-    camera = cv2.VideoCapture(str(path.resolve()), cv2.CAP_V4L2)
+    os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = str(_unhurried(config))
+    camera = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
     if not camera.isOpened():
         raise SourceError(
-            f"{path} cannot be opened as a camera: another program holds it (see: fuser -v "
-            f"{path}), or it is one of a camera's nodes that give no pictures. {_cameras()}"
+            f"{device} cannot be opened as a camera: another program holds it (see: fuser -v "
+            f"{device}), or it is one of a camera's nodes that give no pictures. "
+            f"{devices.found()}"
         )
     # What the camera cannot do it answers with the nearest that it can; the picture tells.
     camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
@@ -192,28 +190,13 @@ def _v4l2(url: str, config: SourceConfig) -> Iterator[Picture]:
     yield from _grab(camera)
 
 
-def check_device(path: Path) -> None:
-    """Raises SourceError where `path` is no device that this user may open."""
-    try:
-        kind = path.stat().st_mode
-    except OSError as exc:
-        missing = "does not exist" if isinstance(exc, FileNotFoundError) else exc.strerror
-        raise SourceError(f"{path} {missing}. {_cameras()}") from exc
-    if not stat.S_ISCHR(kind):
-        raise SourceError(f"{path} is no device; a video file is given without v4l2://")
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise SourceError(
-            f"{path} may not be opened by this user. Add the user to the video group: "
-            "sudo usermod -aG video USER, then log in again"
-        )
+def _unhurried(config: SourceConfig) -> int:
+    """Seconds after which OpenCV may give up waiting for a frame: never before the parent does,
+    which knows what `timeout` is. OpenCV's own would be 10 s for V4L2 and 30 s for RTSP."""
+    return math.ceil(config.timeout) + 10
 
 
-def _cameras() -> str:
-    found = sorted(Path("/dev").glob("video*")) + sorted(Path("/dev/v4l/by-id").glob("*"))
-    return f"Cameras here: {', '.join(map(str, found)) or 'none; is it plugged in?'}"
-
-
-def _rtsp(url: str) -> Iterator[Picture]:
+def _rtsp(url: str, config: SourceConfig) -> Iterator[Picture]:
     parts = urlsplit(url)
     host, port = parts.hostname, parts.port or (322 if parts.scheme == "rtsps" else 554)
     if not host:
@@ -232,8 +215,9 @@ def _rtsp(url: str) -> Iterator[Picture]:
     # Unset, FFmpeg's errors go to stderr, for the parent to quote. A parent that has opened a
     # video file hands down silence, and any level at all sends them to stdout.
     os.environ.pop("OPENCV_FFMPEG_LOGLEVEL", None)
-    timeout = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPENING * 1000)]
-    stream = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeout)
+    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPENING * 1000)]
+    timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, _unhurried(config) * 1000]
+    stream = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
     if not stream.isOpened():
         raise SourceError(
             f"{host} answers on port {port} but gives no video. Check the path, the user "

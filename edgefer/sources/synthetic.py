@@ -3,7 +3,8 @@
     demo://?seed=7&frames=600          a drawn scene (see scene.py), lossless
     demo://?fps=30                     the same as from a camera
     test://?width=320&height=240       a moving gradient that carries its frame number
-    test://?live=1&die_at=50           a camera that breaks down
+    test://?live=1&die_at=50           a camera that breaks down, each time it is opened
+    test://?live=1&die_at=50&once=1    the same, the first time only
 
 Every setting is a field of DemoOptions or PatternOptions. Without `fps` or `live` the frames
 wait to be read, in order and without loss: DemoSource and PatternSource. With one of them the
@@ -24,7 +25,7 @@ import cv2
 import numpy as np
 
 from edgefer.data import Frame, Image
-from edgefer.errors import ConfigError, SourceLost, UnknownName
+from edgefer.errors import ConfigError, SourceError, SourceLost, UnknownName
 from edgefer.settings import build_section, setting
 from edgefer.sources.scene import Scene
 from edgefer.timing import clock
@@ -60,7 +61,10 @@ class DemoOptions(Options):
 
 @dataclass(frozen=True, slots=True)
 class PatternOptions(Options):
-    """test://, pictures that say which frame they are, and the ways in which a source fails."""
+    """test://, pictures that say which frame they are, and the ways in which a source fails.
+
+    A camera that is opened again counts from 0 again, and fails again.
+    """
 
     width: int = setting(640, "pixels", least=128, most=7680)
     height: int = setting(480, "pixels", least=96, most=4320)
@@ -73,7 +77,13 @@ class PatternOptions(Options):
     )
     resize_at: int = setting(NEVER, "the frame from which on both sides are halved", least=NEVER)
     black_at: int = setting(NEVER, "the frame from which on all pictures are black", least=NEVER)
+    freeze_at: int = setting(NEVER, "the frame that is shown again and again", least=NEVER)
     slow: float = setting(0.0, "seconds that each picture takes", least=0, most=3600)
+    slow_at: int = setting(0, "the frame from which on it takes them", least=0)
+    once: bool = setting(
+        False, "only the first opening that gives pictures has these faults; later ones are well"
+    )
+    absent: int = setting(0, "openings that fail first, as of a camera that is not there", least=0)
 
 
 _KINDS: Final[dict[str, type[Options]]] = {"demo": DemoOptions, "test": PatternOptions}
@@ -99,6 +109,8 @@ def parse(url: str) -> DemoOptions | PatternOptions:
             raise ConfigError(f"{url!r} gives {key} twice; which one is meant?")
         values[key] = _value(text, defaults.get(key, text))
     options: DemoOptions | PatternOptions = build_section(kind, values, name)
+    if isinstance(options, PatternOptions) and options.absent and not options.from_camera:
+        raise ConfigError(f"{url!r}: only a camera can be absent; add live=1")
     return options
 
 
@@ -112,14 +124,17 @@ def _value(text: str, default: object) -> object:
         return text
 
 
-def pictures(url: str) -> Iterator[Image]:
+def pictures(url: str, opening: int = 0) -> Iterator[Image]:
     """The pictures of a demo:// or test:// URL, each new memory, as fast as they are taken.
 
     This is what a capture process runs: pacing to `fps` is its own matter, `block_at` blocks it
     for ever and `die_at` ends it with `os._exit`. The iterator ends after the last of `frames`;
-    `end_at` raises SourceLost. Other errors as of `parse`, at the first picture.
+    `end_at` raises SourceLost, `absent` SourceError. Other errors as of `parse`, at the first
+    picture. `opening` says how often the camera was opened before.
     """
     options = parse(url)
+    if isinstance(options, PatternOptions):
+        options = _as_opened(options, opening)
     draw = _painter(options)
     never = threading.Event()
     n = 0
@@ -128,6 +143,20 @@ def pictures(url: str) -> Iterator[Image]:
             _misbehave(options, n, never.wait, lambda: os._exit(EXIT_CODE))
         yield draw(n)
         n += 1
+
+
+def _as_opened(options: PatternOptions, opening: int) -> PatternOptions:
+    """The options without the faults that this opening does not have."""
+    if opening < options.absent:
+        raise SourceError(
+            f"test:// is not there for its first {options.absent} openings, as its option absent "
+            "asks"
+        )
+    if options.once and opening > options.absent:
+        return PatternOptions(
+            options.frames, options.fps, options.live, options.width, options.height
+        )
+    return options
 
 
 def _painter(options: DemoOptions | PatternOptions) -> Callable[[int], Image]:
@@ -144,7 +173,7 @@ def _misbehave(
     die: Callable[[], NoReturn],
 ) -> None:
     """Do to frame `n` what the options ask for."""
-    if options.slow:
+    if options.slow and n >= options.slow_at:
         wait(options.slow)
     if n == options.block_at:
         wait(None)
@@ -230,6 +259,8 @@ class Pattern:
     def draw(self, n: int) -> Image:
         """Frame `n`, (height, width, 3) uint8 BGR; the caller owns it."""
         options = self._options
+        if NEVER != options.freeze_at < n:
+            n = options.freeze_at
         size = (options.width, options.height)
         if NEVER != options.resize_at <= n:
             size = (options.width // 2, options.height // 2)

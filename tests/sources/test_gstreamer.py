@@ -37,6 +37,19 @@ def test_a_pipelines_pictures_arrive_whole_and_in_the_configured_size() -> None:
 
 
 @needs_gstreamer
+def test_a_pipeline_that_is_slower_than_asked_for_is_no_fault() -> None:
+    config = SourceConfig(width=64, height=48, fps=30, timeout=20)
+    slow = open_source("gst:videotestsrc is-live=true ! video/x-raw,framerate=3/1", config)
+    assert isinstance(slow, LiveSource)
+    try:
+        frames = [slow.read() for _ in range(4)]
+        assert all(frames)
+        assert slow.reconnects == 0
+    finally:
+        slow.close()
+
+
+@needs_gstreamer
 def test_a_pipeline_that_ends_by_itself_ends_the_source() -> None:
     source = open_source("gst:videotestsrc num-buffers=5", CONFIG)
     frame = source.read()

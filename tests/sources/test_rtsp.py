@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from edgefer.config import SourceConfig
 from edgefer.errors import SourceError
 from edgefer.sources import open_source
 from edgefer.sources.live import LiveSource, log
+from tests.brokers import until
 from tests.sources.test_live import Warned
 
 SERVER = """
@@ -81,6 +83,28 @@ def test_a_stream_is_read_and_its_loss_is_noticed(
         assert "gives no more pictures" in warned.messages[0]
         source.close()
         reader.join(1)
+    finally:
+        source.close()
+
+
+def test_a_server_that_stops_without_a_word_is_noticed_and_found_again(
+    camera: tuple[subprocess.Popen[str], int], warned: Warned
+) -> None:
+    server, port = camera
+    config = SourceConfig(timeout=2, backoff=0.05, backoff_max=0.1, stale=0)
+    source = open_source(f"rtsp://127.0.0.1:{port}/cam", config)
+    assert isinstance(source, LiveSource)
+    try:
+        assert source.read() is not None
+        server.send_signal(signal.SIGSTOP)  # its connections stay open
+        reader = threading.Thread(target=lambda: [*iter(source.read, None)])
+        reader.start()
+        assert warned.event.wait(30)
+        assert "no frame for 2 s" in warned.messages[0]
+        server.send_signal(signal.SIGCONT)
+        until(lambda: source.reconnects == 1, seconds=45)
+        source.close()
+        reader.join(5)
     finally:
         source.close()
 

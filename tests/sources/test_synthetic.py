@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgefer.data import Frame
-from edgefer.errors import ConfigError, SourceLost, UnknownName
+from edgefer.errors import ConfigError, SourceError, SourceLost, UnknownName
 from edgefer.protocols import Source
 from edgefer.sources.synthetic import (
     EXIT_CODE,
@@ -230,6 +230,47 @@ def test_a_resized_stream_keeps_its_numbers() -> None:
         (2, (240, 320, 3)),
         (3, (240, 320, 3)),
     ]
+
+
+def test_a_frozen_stream_repeats_its_picture() -> None:
+    assert [frame_number(p) for p in pictures("test://?freeze_at=2&frames=5")] == [0, 1, 2, 2, 2]
+
+
+def test_a_stream_is_slow_from_the_frame_on_that_was_asked_for() -> None:
+    stream = pictures("test://?slow=0.2&slow_at=2&frames=3")
+    begun = clock()
+    next(stream), next(stream)
+    quick = clock() - begun
+    begun = clock()
+    next(stream)
+    assert quick < 0.2 <= clock() - begun
+
+
+def test_a_fault_that_happens_once_spares_later_openings() -> None:
+    url = "test://?live=1&frames=5&width=160&height=120&end_at=2&slow=0.05&once=1"
+    with pytest.raises(SourceLost):
+        [*pictures(url, 0)]
+    begun = clock()
+    for opening in (1, 2):
+        later = [*pictures(url, opening)]
+        assert [frame_number(picture) for picture in later] == [0, 1, 2, 3, 4]
+        assert later[0].shape == (120, 160, 3)
+    assert clock() - begun < 0.25
+
+
+def test_an_absent_camera_fails_so_many_openings_and_its_faults_come_after_that() -> None:
+    url = "test://?live=1&frames=5&end_at=2&once=1&absent=2"
+    for opening in (0, 1):
+        with pytest.raises(SourceError, match="absent"):
+            next(pictures(url, opening))
+    with pytest.raises(SourceLost):
+        [*pictures(url, 2)]
+    assert len([*pictures(url, 3)]) == 5
+
+
+def test_what_is_no_camera_cannot_be_absent() -> None:
+    with pytest.raises(ConfigError, match="live=1"):
+        parse("test://?absent=1")
 
 
 def test_a_black_stream_is_black() -> None:
