@@ -72,18 +72,18 @@ class Camera:
         return self._part
 
     async def run(self) -> None:
-        """Until cancelled. A source that is not there, or ends, is opened again for ever; raises
-        ConfigError or NotInstalled where that would be in vain, and what else went wrong, a bug,
-        once the budget of restarts is spent."""
+        """Until cancelled. A source that is not there, or ends, is opened again for ever. Raises
+        ConfigError or NotInstalled where the first opening shows that this would be in vain, and
+        what else went wrong, a bug, once the budget of restarts is spent."""
         source = self.camera.source
         backoff = Backoff(source.backoff, source.backoff_max)
         while True:
             try:
                 await self._carry()
                 reason = "it has ended"
-            except (ConfigError, NotInstalled):
-                raise
             except EdgeferError as exc:
+                if isinstance(exc, ConfigError | NotInstalled) and self._sequence is None:
+                    raise
                 reason = str(exc)
             except Exception as exc:
                 reason = f"a bug in edgefer: {exc!r}"
@@ -99,7 +99,6 @@ class Camera:
     async def _carry(self) -> None:
         self._source = await asyncio.to_thread(_open, self.camera)
         self._reconnects = 0
-        self._sequence = None
         readings = run(
             self._source,
             self._models,
@@ -134,7 +133,8 @@ class Camera:
         self._tell(self._events.update(reading, tracked, self._tracker.ended))
 
     def _count_overtaken(self, sequence: int) -> None:
-        gap = 0 if self._sequence is None else sequence - self._sequence - 1
+        # A source that is opened again may count from 0 again.
+        gap = 0 if self._sequence is None else max(0, sequence - self._sequence - 1)
         self._sequence = sequence
         with self._losing:
             lost = min(gap, self._lost)
