@@ -137,13 +137,13 @@ class Daemon:
         least = len(self.readings(camera)) + more
         wait_for(lambda: len(self.readings(camera)) >= least, f"{more} frames of {camera}")
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
         """Ask it to end; the seconds that it took."""
         began = clock()
-        self.signal(number)
+        self.send(number)
         self.process.wait(PATIENCE)
         return clock() - began
 

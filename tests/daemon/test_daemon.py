@@ -145,7 +145,7 @@ url = "test://?live=1&fps=20&width=160&height=120"
     daemon.wait_frames(5, "door")
     daemon.wait_frames(5, "hall")
     daemon.write(two.replace('name = "hall"', 'name = "yard"'))
-    daemon.signal(signal.SIGHUP)
+    daemon.send(signal.SIGHUP)
     daemon.wait_frames(5, "yard")
     wait_for(lambda: daemon.said("reloaded"), "reloaded")
     told = daemon.told()
@@ -171,7 +171,7 @@ def test_a_bad_reload_is_refused_and_frames_go_on(start: Start, bad: str, words:
     daemon.wait_ready()
     daemon.wait_frames()
     daemon.write(bad)
-    daemon.signal(signal.SIGHUP)
+    daemon.send(signal.SIGHUP)
     wait_for(lambda: daemon.said("reload refused"), "refused")
     line = next(line for line in daemon.log() if "reload refused" in line["message"])
     assert words in line["message"]
@@ -186,7 +186,7 @@ def test_a_reload_with_another_model_loses_no_frame_for_it(start: Start, tmp_pat
     daemon.wait_ready()
     daemon.wait_frames()
     daemon.write(CAMERA + f'[engine]\nmodel = "{other}"\n')
-    daemon.signal(signal.SIGHUP)
+    daemon.send(signal.SIGHUP)
     wait_for(lambda: daemon.said("reloaded"), "reloaded")
     daemon.wait_frames()
     assert "InferenceError" not in daemon.get("/metrics").text
@@ -197,7 +197,7 @@ def test_a_second_sigterm_is_immediate(start: Start) -> None:
         '[source]\nurl = "test://?live=1&fps=50&width=160&height=120&block_at=5"\ntimeout = 600\n'
     )
     daemon.wait_ready()
-    daemon.signal(signal.SIGTERM)
+    daemon.send(signal.SIGTERM)
     wait_for(lambda: daemon.said("stopping"), "the first")
     daemon.stop()
     assert daemon.process.returncode == 143 or not daemon.said("a second SIGTERM")
