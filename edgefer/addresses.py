@@ -1,13 +1,28 @@
-"""Passwords in URLs: where one may stand, put in, found and blotted out."""
+"""URLs of sources: their kinds, and the passwords in them."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import quote
 
-from edgefer.errors import ConfigError
+from edgefer.errors import ConfigError, UnknownName
+
+SCHEMES = ("demo", "test", "file", "v4l2", "rtsp", "rtsps", "csi", "gst")
+"""What a URL may begin with; without one it is a path."""
 
 _USER = re.compile(r"(?<=://)(?P<user>[^/\s@:]+)(?P<password>:[^/\s@]*)?@")
+
+
+def scheme(url: str) -> str:
+    """What stands before "://", or "gst" of "gst:PIPELINE"; "" of a path."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://|(gst):", url)
+    return (found[1] or found[2]).lower() if found else ""
+
+
+def check_scheme(key: str, url: str) -> None:
+    """Raises UnknownName where no source is called so; `key` is the setting that gave the URL."""
+    if (kind := scheme(url)) not in ("", *SCHEMES):
+        raise UnknownName(f"kind of source in {key}", kind, SCHEMES)
 
 
 def without_password(text: str) -> str:

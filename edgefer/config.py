@@ -1,24 +1,20 @@
-"""The configuration: TOML in, frozen records out, every setting spelled once.
+"""The configuration: frozen records, every setting spelled once.
 
 Each field below, and in outputs.py, is a key of the file, its default, and its one-line
 documentation; the command line's options and `edgefer config show` are made from the same fields.
+config_file.py reads and writes the file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from edgefer.credentials import PLACE
-from edgefer.errors import ConfigError, UnknownName
-from edgefer.files import read_toml
 from edgefer.outputs import HttpConfig, JsonlConfig, MqttConfig, WebhookConfig
-from edgefer.settings import faults, section_toml, setting, toml_value
+from edgefer.settings import setting
 
 PACKAGED_MODELS = Path(__file__).parent / "models"
 """Models that come with edgefer: the fallback for a name that the model folder lacks."""
@@ -274,106 +270,3 @@ SECTIONS: dict[str, type] = {
     if spec.name != "camera"
 }
 """The record of each section, in the file's order."""
-
-
-def load_config(path: Path) -> Config:
-    """Read and check a file; raises ConfigError, or UnknownName with the nearest known key."""
-    tables = read_toml(path)
-    try:
-        return from_mapping(tables)
-    except UnknownName as exc:
-        exc.args = (f"{path}: {exc}",)
-        raise
-    except ConfigError as exc:
-        raise ConfigError(f"{path}: {exc}") from exc
-
-
-def from_mapping(tables: Mapping[str, Any]) -> Config:
-    """A checked Config from parsed TOML. Raises ConfigError for the first thing that is wrong."""
-    for error in _faults(tables):
-        raise error
-    sections = {name: kind(**tables.get(name, {})) for name, kind in SECTIONS.items()}
-    source = sections["source"]
-    cameras = tuple(
-        CameraConfig(table["name"], dataclasses.replace(source, **_without_name(table)))
-        for table in tables.get("camera", ())
-    )
-    return Config(**sections, camera=cameras)
-
-
-def _faults(tables: Mapping[str, Any]) -> Iterator[ConfigError]:
-    for name, table in tables.items():
-        if name == "camera":
-            yield from _camera_faults(table)
-        elif name not in SECTIONS:
-            yield UnknownName("section", name, (*SECTIONS, "camera"))
-        elif not isinstance(table, Mapping):
-            yield ConfigError(f"{name} is {table!r}; write it as a table, [{name}]")
-        else:
-            yield from (error for _, error in faults(SECTIONS[name], table, name))
-
-
-def _camera_faults(tables: object) -> Iterator[ConfigError]:
-    if not isinstance(tables, (list, tuple)) or not all(isinstance(t, Mapping) for t in tables):
-        yield ConfigError("camera takes tables: begin each with [[camera]], in double brackets")
-        return
-    names: set[str] = set()
-    for number, table in enumerate(tables, 1):
-        name = table.get("name")
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-            given = "has no name" if name is None else f"has the name {name!r}"
-            yield ConfigError(
-                f"camera #{number} {given}; it takes 1 to 64 letters, digits, - and _"
-            )
-            continue
-        if name == "availability":
-            yield ConfigError("a camera cannot be called availability: that is an MQTT topic")
-        if name in names:
-            yield ConfigError(f"two cameras are called {name}; names tell them apart")
-        names.add(name)
-        known = ("name", *(spec.name for spec in dataclasses.fields(SourceConfig)))
-        for key in table:
-            if key not in known:
-                yield UnknownName(f'key in [camera "{name}"]', key, known)
-        values = {key: value for key, value in table.items() if key in known[1:]}
-        yield from (error for _, error in faults(SourceConfig, values, f'camera "{name}"'))
-
-
-def _without_name(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if key != "name"}
-
-
-def to_mapping(config: Config) -> dict[str, Any]:
-    """What `from_mapping` makes the same Config of: plain tables, fit for TOML or JSON."""
-    tables: dict[str, Any] = {name: dataclasses.asdict(getattr(config, name)) for name in SECTIONS}
-    tables["camera"] = [
-        {"name": camera.name}
-        | {
-            key: value
-            for key, value in dataclasses.asdict(camera.source).items()
-            if value != tables["source"][key]
-        }
-        for camera in config.camera
-    ]
-    return tables
-
-
-EXAMPLE = """\
-# Several cameras: a table for each, with a name and any key of [source], which gives what a
-# table leaves out. Without any, there is one camera, called camera, made of [source].
-# [[camera]]
-# name = "door"
-# url = "rtsp://viewer@192.0.2.10/stream"
-# password = "door"
-"""
-
-
-def to_toml(config: Config) -> str:
-    """The file that gives this Config, each key with its documentation: it reads back equal."""
-    lines = []
-    for name in SECTIONS:
-        lines += [*section_toml(getattr(config, name), name), ""]
-    lines.append(EXAMPLE)
-    for table in to_mapping(config)["camera"]:
-        lines += ["[[camera]]", *(f"{key} = {toml_value(v)}" for key, v in table.items()), ""]
-    return "\n".join(lines)

@@ -34,17 +34,22 @@ def read_secret(key: str, where: str) -> Secret:
     """The secret that setting `key` names: an absolute path, or a name in $CREDENTIALS_DIRECTORY.
 
     One newline at its end is not part of it. Raises ConfigError where it cannot be read, is
-    empty, is no text, or is a file that every user of this machine can read.
+    empty, is no text, or is a file that every user of this machine can read. A name that does
+    not exist is not quoted: it may be the secret itself, written into the wrong file.
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(where).expanduser()
     if not path.is_absolute():
         if not folder:
             raise ConfigError(
-                f"{key} is {where!r}, a credential's name, and $CREDENTIALS_DIRECTORY is not set. "
+                f"{key} is a credential's name, and $CREDENTIALS_DIRECTORY is not set. "
                 "Give an absolute path, or LoadCredential= in the unit"
             )
         path = Path(folder) / path
+        if not path.exists():
+            raise ConfigError(
+                f"{key} names no credential in {folder}; give it with LoadCredential= in the unit"
+            )
     try:
         with path.open(encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode

@@ -50,12 +50,18 @@ def sha256(path: Path) -> str:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's tables. Raises ConfigError where it cannot be read, or is no TOML."""
+    return read_toml_text(path)[1]
+
+
+def read_toml_text(path: Path) -> tuple[str, dict[str, Any]]:
+    """The file's text, and its tables. Raises as `read_toml`."""
     try:
-        tables: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tables: dict[str, Any] = tomllib.loads(text)
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path} is not text: {exc}") from exc
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(f"{path} is not TOML: {exc}") from exc
-    return tables
+    return text, tables

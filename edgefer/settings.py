@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
+from edgefer.addresses import without_password
 from edgefer.errors import ConfigError, UnknownName
 
 
@@ -67,7 +68,7 @@ def _fault(key: str, value: object, spec: dataclasses.Field[Any]) -> ConfigError
     wanted = type(spec.default)
     fits = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)
     if not fits or (isinstance(value, bool) and wanted is not bool):
-        shown = "no string" if spec.metadata["secret"] else repr(value)
+        shown = "no string" if spec.metadata["secret"] else without_password(repr(value))
         return ConfigError(f"{key} is {shown}; it takes {_NAMES[wanted]}")
     if value == "" != spec.default:
         return ConfigError(f"{key} is empty; leave it out for its default, {spec.default!r}")
@@ -90,6 +91,32 @@ def section_toml(record: Any, name: str) -> list[str]:  # Any: each section's ow
         value = toml_value(getattr(record, spec.name))
         lines += [f"# {spec.metadata['doc']}", f"{spec.name} = {value}"]
     return lines
+
+
+def section_schema(kind: type) -> dict[str, Any]:
+    """The JSON Schema of a section's table."""
+    return {
+        "type": "object",
+        "description": kind.__doc__,
+        "additionalProperties": False,
+        "properties": {spec.name: _schema(spec) for spec in dataclasses.fields(kind)},
+    }
+
+
+def _schema(spec: dataclasses.Field[Any]) -> dict[str, Any]:
+    told = {
+        "type": _SCHEMA_NAMES[type(spec.default)],
+        "default": spec.default,
+        "description": spec.metadata["doc"],
+        "minimum": spec.metadata["least"],
+        "maximum": spec.metadata["most"],
+        "enum": list(spec.metadata["choices"]) or None,
+        "minLength": 1 if isinstance(spec.default, str) and spec.default else None,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+_SCHEMA_NAMES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def toml_value(value: object) -> str:

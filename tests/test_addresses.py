@@ -6,10 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefer.addresses import has_password, with_password, without_password
+from edgefer.addresses import check_scheme, has_password, scheme, with_password, without_password
 from edgefer.config import SourceConfig
-from edgefer.errors import ConfigError
+from edgefer.errors import ConfigError, UnknownName
 from edgefer.sources import camera_url
+
+
+def test_schemes_are_told_from_paths() -> None:
+    assert [scheme(url) for url in ("RTSP://x", "gst:a ! b", "a:b.mp4", "/x.mp4", "gst.mp4")] == [
+        "rtsp",
+        "gst",
+        "",
+        "",
+        "",
+    ]
+
+
+def test_a_misspelt_scheme_names_the_nearest() -> None:
+    for url in ("demo://", "gst:a ! b", "clip.mp4", "RTSPS://host"):
+        check_scheme("source.url", url)
+    with pytest.raises(UnknownName) as caught:
+        check_scheme("source.url", "rstp://host")
+    assert caught.value.nearest == "rtsp"
 
 
 def test_a_password_is_not_logged() -> None:

@@ -24,10 +24,20 @@ def test_a_name_is_looked_up_among_the_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(tmp_path, b"horse")
-    with pytest.raises(ConfigError, match="LoadCredential"):
-        read_secret("mqtt.password", "secret")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert read_secret("mqtt.password", "secret").reveal() == "horse"
+
+
+@pytest.mark.parametrize("folder", [None, "here"])
+def test_a_secret_written_where_its_name_should_be_is_not_quoted(
+    folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    if folder:
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with pytest.raises(ConfigError, match=r"mqtt\.password.*LoadCredential") as caught:
+        read_secret("mqtt.password", "horse")
+    assert "horse" not in str(caught.value)
 
 
 def test_a_secret_shows_itself_to_nobody() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 
 from benchmarks.readme import README, replaced
-from edgefer.config import Config, to_toml
+from edgefer.config import Config
+from edgefer.config_file import to_toml
 
 
 def test_the_measured_tables_are_those_of_the_result_files() -> None:

@@ -20,7 +20,8 @@ from typing import Any
 
 from edgefer.bench.clip import Clip, Replay, load_clip
 from edgefer.classifier import Classifier
-from edgefer.config import Config, EngineConfig, from_mapping, to_mapping
+from edgefer.config import Config, EngineConfig
+from edgefer.config_file import from_mapping, to_mapping
 from edgefer.detectors import open_detector
 from edgefer.engines import find_model, open_engine
 from edgefer.engines.onnx_file import read_onnx

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edgefer.config import PACKAGED_MODELS, Config, load_config, model_folder
+from edgefer.config import PACKAGED_MODELS, Config, model_folder
+from edgefer.config_file import load_config
 from edgefer.engines import find_model, interpreter
 from edgefer.engines.trt_build import MAX_BATCH, WORKSPACE, Built, Order, compile_plan
 from edgefer.errors import ConfigError, OutputError

@@ -1,12 +1,17 @@
-"""`edgefer config`: show the settings, or check a file."""
+"""`edgefer config`: show the settings, describe them as JSON Schema, or check a file."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgefer.config import Config, load_config, to_toml
+from edgefer.addresses import without_password
+from edgefer.config import SECTIONS, Config
+from edgefer.config_file import check_mode, load_config, to_schema, to_toml
 
 
 def add(commands: Any) -> None:  # Any: argparse names no type for this
@@ -19,17 +24,52 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     show = actions.add_parser("show", help="print every setting, its documentation and default")
     show.set_defaults(call=_show)
-    check = actions.add_parser("check", help="read FILE and say whether it is right")
+    schema = actions.add_parser("schema", help="print the file's JSON Schema, for editors")
+    schema.set_defaults(call=_schema)
+    check = actions.add_parser(
+        "check",
+        help="read FILE and say whether it is right",
+        description="Read FILE as the daemon does, its mode too, and say what it names. Cameras "
+        "are not opened and secrets not read.",
+    )
     check.add_argument("file", type=Path, metavar="FILE", help="a TOML file, as show prints it")
     check.set_defaults(call=_check)
 
 
 def _show(_: argparse.Namespace) -> int:
-    print(to_toml(Config()))
+    print(to_toml(Config()), end="")
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    print(json.dumps(to_schema(), indent=2, ensure_ascii=False))
     return 0
 
 
 def _check(args: argparse.Namespace) -> int:
-    load_config(args.file)
+    check_mode(args.file)
+    config = load_config(args.file)
     print(f"{args.file}: every key is known, and every value has the right type and range")
+    for camera in config.cameras:
+        print(f"camera   {camera.name}: {without_password(camera.source.url)}")
+    for name, where in (
+        ("jsonl", config.jsonl.path),
+        ("mqtt", config.mqtt.host),
+        ("webhook", without_password(config.webhook.url)),
+        ("http", f"{config.http.host}, port {config.http.port}" if config.http.port else ""),
+    ):
+        print(f"{name:<8} {where or 'none'}")
+    for key, where in _secrets(config):
+        place = where if Path(where).expanduser().is_absolute() else "a credential"
+        print(f"secret   {key}: {place}, not read here")
     return 0
+
+
+def _secrets(config: Config) -> Iterator[tuple[str, str]]:
+    """Each key that names a secret, and the place it names."""
+    records: dict[str, Any] = {f'camera "{c.name}"': c.source for c in config.camera}
+    records |= {n: getattr(config, n) for n in SECTIONS if n != "source" or not config.camera}
+    for name, record in records.items():
+        for spec in dataclasses.fields(record):
+            if spec.metadata["secret"] and getattr(record, spec.name):
+                yield f"{name}.{spec.name}", getattr(record, spec.name)

@@ -7,7 +7,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from edgefer.config import SECTIONS, Config, load_config
+from edgefer.config import SECTIONS, Config
+from edgefer.config_file import load_config
 from edgefer.settings import build_section
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from edgefer.addresses import with_password, without_password
+from edgefer.addresses import SCHEMES, scheme, with_password, without_password
 from edgefer.config import SourceConfig
 from edgefer.credentials import read_secret
 from edgefer.errors import ConfigError, UnknownName
 from edgefer.protocols import Source
-
-SCHEMES = ("demo", "test", "file", "v4l2", "rtsp", "rtsps", "csi", "gst")
-"""What a URL may begin with; without one it is a path."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 
@@ -59,12 +55,6 @@ def open_source(url: str, config: SourceConfig) -> Source:
             return _open_path(url)
         case other:
             raise UnknownName("kind of source", other, SCHEMES)
-
-
-def scheme(url: str) -> str:
-    """What stands before "://", or "gst" of "gst:PIPELINE"; "" of a path."""
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://|(gst):", url)
-    return (found[1] or found[2]).lower() if found else ""
 
 
 def camera_url(source: SourceConfig) -> str:

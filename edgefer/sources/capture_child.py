@@ -32,10 +32,11 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from edgefer.addresses import scheme
 from edgefer.config import SourceConfig
 from edgefer.data import Image
 from edgefer.errors import ConfigError, EdgeferError, SourceError, SourceLost
-from edgefer.sources import devices, scheme
+from edgefer.sources import devices
 from edgefer.timing import clock
 
 if TYPE_CHECKING:

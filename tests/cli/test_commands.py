@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgefer.cli import main, parser
-from edgefer.config import Config, load_config
+from edgefer.config import Config
+from edgefer.config_file import load_config, to_schema
 from tests.conftest import REPOSITORY
 from tests.models import SPEC, tiny_onnx
 
@@ -20,6 +21,7 @@ def test_config_show_prints_a_file_that_config_check_takes(
     assert main(["config", "show"]) == 0
     path = tmp_path / "edgefer.toml"
     path.write_text(capsys.readouterr().out)
+    path.chmod(0o644)
     assert main(["config", "check", str(path)]) == 0
     assert load_config(path) == Config()
 
@@ -29,8 +31,51 @@ def test_config_check_names_the_nearest_key(
 ) -> None:
     path = tmp_path / "edgefer.toml"
     path.write_text("[engine]\nthread = 2\n")
+    path.chmod(0o600)
     assert main(["config", "check", str(path)]) == 2
-    assert "Did you mean 'threads'?" in capsys.readouterr().err
+    assert f"{path}:2: " in (said := capsys.readouterr().err)
+    assert "Did you mean 'threads'?" in said
+
+
+def test_config_check_refuses_a_file_that_others_may_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text("")
+    path.chmod(0o666)
+    assert main(["config", "check", str(path)]) == 2
+    assert "chmod go-w" in capsys.readouterr().err
+
+
+def test_config_check_says_what_it_found_and_reads_no_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text("""
+        [mqtt]
+        host = "broker.lan"
+        password = "/nowhere/mqtt"
+        [[camera]]
+        name = "door"
+        url = "rtsp://me@host/1"
+        password = "horse"
+        [[camera]]
+        name = "yard"
+        url = "rtsp://me:battery@host/1"
+    """)
+    path.chmod(0o600)
+    assert main(["config", "check", str(path)]) == 0
+    text = capsys.readouterr().out
+    for words in ("door: rtsp://***@host/1", "yard: rtsp://***@host/1", "broker.lan", "8377",
+                  "mqtt.password: /nowhere/mqtt", 'camera "door".password: a cred'):  # fmt: skip
+        assert words in text
+    assert "horse" not in text
+    assert "battery" not in text
+
+
+def test_config_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == to_schema()
 
 
 def test_inspect_tells_what_a_model_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edgefer.addresses import SCHEMES
 from edgefer.config import SourceConfig
 from edgefer.errors import ConfigError, SourceError, UnknownName
-from edgefer.sources import SCHEMES, open_source, scheme
+from edgefer.sources import open_source
 from edgefer.sources.images import Images
 from edgefer.sources.live import LiveSource
 from edgefer.sources.synthetic import DemoSource, PatternSource
@@ -69,16 +70,6 @@ def test_a_pipeline_that_cannot_be_meant_is_refused(
     monkeypatch.setattr("edgefer.sources.gstreamer.check_installed", lambda: None)
     with pytest.raises(ConfigError):
         open_source(url, WAIT)
-
-
-def test_schemes_are_told_from_paths() -> None:
-    assert [scheme(url) for url in ("RTSP://x", "gst:a ! b", "a:b.mp4", "/x.mp4", "gst.mp4")] == [
-        "rtsp",
-        "gst",
-        "",
-        "",
-        "",
-    ]
 
 
 def test_importing_the_opener_loads_neither_opencv_nor_a_source() -> None:
