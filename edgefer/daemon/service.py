@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import faulthandler
 import logging
 import os
 import signal
@@ -60,6 +61,8 @@ def serve(path: Path) -> None:
     """Run until a signal ends it. Raises EdgeferError where it cannot start, or cannot go on."""
     config = prepare(path)
     logs.set_up(config.daemon.log)
+    # systemd's watchdog ends us with SIGABRT: what hangs is then in the journal.
+    faulthandler.enable()
     notifier = Notifier.from_environment()
     asyncio.run(Service(path, config, notifier).run())
 
