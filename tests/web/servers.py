@@ -1,0 +1,110 @@
+"""A Web in an event loop of its own, what it is asked about, and clients of it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from edgefer.health import Health, State
+from edgefer.outputs import HttpConfig
+from edgefer.sinks.metrics import Metrics
+from edgefer.timing import clock
+from edgefer.web import Web
+from tests.brokers import until
+
+TOKEN = "open-sesame"
+PATHS = ("/livez", "/readyz", "/metrics", "/v1/status")
+
+
+class Daemon:
+    """What a server is asked about."""
+
+    def __init__(self, sys: Path) -> None:
+        self.now = 0.0
+        self.health = Health(lambda: self.now)
+        self.camera = self.health.part("camera door", patience=10)
+        self.metrics = Metrics(self.health, sys=sys)
+        self.state: Mapping[str, Any] = {"cameras": {"door": {"total": 29.5, "lost": float("nan")}}}
+
+    def status(self) -> Mapping[str, Any]:
+        return self.state
+
+    def web(self, config: HttpConfig, report: Callable[[State, str], object] | None = None) -> Web:
+        return Web(config, self.health, self.metrics, self.status, report=report)
+
+
+class Server:
+    """A Web in the event loop of another thread."""
+
+    def __init__(self, web: Web) -> None:
+        self.web = web
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self.web.serve())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def close(self) -> float:
+        """Seconds that it took."""
+        began = clock()
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self.web.close(), self._loop)
+            self._thread.join(30)
+        assert not self._thread.is_alive()
+        return clock() - began
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.web.port}"
+
+    def get(self, path: str, **more: Any) -> Any:
+        # There is no TLS here, and reading all authorities takes 30 ms.
+        return httpx.get(self.url + path, trust_env=False, verify=False, timeout=20, **more)
+
+    def connect(self, data: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
+        made = socket.socket()
+        made.settimeout(20)
+        made.bind((source, 0))
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what is not read stays there
+        made.connect(("127.0.0.1", self.web.port))
+        made.sendall(data)
+        return made
+
+    def asked(self, data: bytes) -> bytes:
+        """What comes back until the server closes."""
+        with self.connect(data) as client:
+            return everything(client)
+
+
+def everything(client: socket.socket) -> bytes:
+    """What comes until the server closes, or cuts."""
+    told = b""
+    with suppress(ConnectionError):
+        while part := client.recv(65536):
+            told += part
+    return told
+
+
+@contextmanager
+def serving(web: Web) -> Iterator[Server]:
+    server = Server(web)
+    try:
+        until(lambda: web.standing[0] == "ok")
+        yield server
+    finally:
+        server.close()
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
