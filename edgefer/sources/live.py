@@ -11,11 +11,11 @@ import os
 import threading
 from typing import Literal
 
-from edgefer.addresses import without_password
+from edgefer.addresses import scheme, without_password
 from edgefer.config import SourceConfig
 from edgefer.data import Frame
 from edgefer.errors import EdgeferError, SourceError
-from edgefer.sources import devices, scheme
+from edgefer.sources import devices
 from edgefer.sources.capture import Capture, poll
 from edgefer.sources.picture import Picture
 from edgefer.timing import clock
@@ -90,6 +90,8 @@ class LiveSource:
                         log.info("%s: ended", self.name)
                 except EdgeferError as exc:
                     self._drop()
+                    if self._closed:
+                        break
                     if self._live_since is None and not isinstance(exc, SourceError):
                         raise
                     self._picture.away()

@@ -468,7 +468,7 @@ def test_close_ends_a_read_and_the_child_at_once_in_every_state(fault: str, stat
 
 
 def test_close_does_not_wait_for_a_child_whose_end_takes_long(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, warned: Warned
 ) -> None:
     """As one does that its driver keeps; here it only seems so to the parent."""
     asked = threading.Event()
@@ -483,6 +483,7 @@ def test_close_does_not_wait_for_a_child_whose_end_takes_long(
         reader.join(5)
         assert clock() - begun < 2
         assert not reader.is_alive()
+    assert warned.messages == []
 
 
 def test_a_child_ends_when_its_parent_is_killed_even_if_its_camera_blocks() -> None:

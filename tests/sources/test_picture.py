@@ -152,7 +152,7 @@ def test_the_time_while_a_camera_is_away_proves_nothing() -> None:
 
 
 def test_it_costs_little_and_no_more_for_a_large_picture() -> None:
-    """Some 10 us were measured; a bound for a slow and busy machine."""
+    """Some 15 us were measured; a bound for a slow and busy machine."""
     for height, width in ((480, 640), (2160, 3840)):
         images = RNG.integers(0, 255, (2, height, width, 3), np.uint8)
         picture, times = Picture(10), []

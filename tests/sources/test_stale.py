@@ -12,6 +12,7 @@ from edgefer.data import Frame
 from edgefer.sources import live
 from edgefer.sources.live import LiveSource
 from edgefer.sources.synthetic import frame_number
+from edgefer.timing import clock
 from tests.sources.test_live import CAMERA, Warned, child_of, gone, next_of, opened
 
 STALE = SourceConfig(timeout=20, stale=0.5, backoff=0.01, backoff_max=0.05)
@@ -95,3 +96,13 @@ def test_a_drawn_scene_that_nobody_is_in_is_no_fault(warned: Warned) -> None:
             assert source.complaint == ""
         assert source.reconnects == 0
     assert warned.messages == []
+
+
+def test_the_time_until_a_lost_camera_comes_again_proves_nothing(warned: Warned) -> None:
+    config = SourceConfig(timeout=20, stale=1, backoff=0.01, backoff_max=0.05)
+    with opened(f"{CAMERA}&black_at=0&die_at=2", config) as source:
+        begun = clock()
+        while clock() - begun < 1.5:
+            read(source)
+            assert source.complaint == ""
+    assert all("status 70" in message for message in warned.messages)
