@@ -1,7 +1,8 @@
-"""URLs of sources: their kinds, and the passwords in them."""
+"""Addresses: kinds of URLs, the passwords in them, and where a server may listen."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import quote
 
@@ -54,3 +55,15 @@ def with_password(key: str, url: str, password: str) -> str:
     """The URL with the password after its user, percent-encoded. Raises as `check_place`."""
     check_place(key, url)
     return _USER.sub(lambda user: f"{user['user']}:{quote(password, safe='')}@", url, count=1)
+
+
+def listening_address(key: str, host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address that setting `key` gives. No name is looked up: that blocks, and who answers
+    decides who may reach us. Raises ConfigError where it is a name other than localhost."""
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host.lower() == "localhost" else host)
+    except ValueError:
+        raise ConfigError(
+            f"{key} is {host!r}; it takes an address of this device, localhost, "
+            "or 0.0.0.0 or :: for all of them"
+        ) from None

@@ -9,7 +9,6 @@ An error says file, line, key, value, what is allowed, and the nearest name:
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import os
 import re
 import stat
@@ -17,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgefer.addresses import check_place, check_scheme, has_password
+from edgefer.addresses import check_place, check_scheme, has_password, listening_address
 from edgefer.config import SECTIONS, CameraConfig, Config, SourceConfig
 from edgefer.errors import ConfigError, UnknownName
 from edgefer.files import read_toml_text
@@ -229,22 +228,19 @@ def _contradictions(config: Config) -> Iterator[Fault]:
                 check_place(f"{name}.password", source.url)
             except ConfigError as exc:
                 yield (*keys, "password"), exc
-    http = config.http
-    if http.port and not http.token and not _loopback(http.host):
-        yield (
-            ("http", "host"),
-            ConfigError(
-                f"http.host is {http.host!r}, where other machines reach it, and http.token is "
-                "empty; name a token's place, or listen on 127.0.0.1"
-            ),
-        )
-
-
-def _loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        address = listening_address("http.host", config.http.host)
+    except ConfigError as exc:
+        yield ("http", "host"), exc
+    else:
+        if config.http.port and not config.http.token and not address.is_loopback:
+            yield (
+                ("http", "host"),
+                ConfigError(
+                    f"http.host is {config.http.host!r}, where other machines reach it, and "
+                    "http.token is empty; name a token's place, or listen on 127.0.0.1"
+                ),
+            )
 
 
 def _place(path: Path, text: str, keys: Keys) -> str:

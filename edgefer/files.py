@@ -62,6 +62,6 @@ def read_toml_text(path: Path) -> tuple[str, dict[str, Any]]:
         raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path} is not text: {exc}") from exc
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # int() takes 4300 digits; brackets nest
         raise ConfigError(f"{path} is not TOML: {exc}") from exc
     return text, tables

@@ -132,7 +132,7 @@ def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
         ("\nsource = 3", 2, ["source", "[source]"]),
         ("[[engine]]\nthreads = 1", 1, ["engine", "[engine]"]),
         ("[http]\nport = 80\nhost = '0.0.0.0'", 3, ["http.host", "'0.0.0.0'", "http.token"]),
-        ("[http]\nhost = 'edge.lan'", 2, ["http.host", "http.token"]),
+        ("[http]\nhost = 'edge.lan'", 2, ["http.host", "'edge.lan'", "localhost"]),
         ("[source]\npassword = 'door'", 2, ["source.password", "rtsp://user@host"]),
         ("[[camera]]", 1, ["camera #1", "name is missing", "letters"]),
         ("[[camera]]\nname = ''", 2, ["camera #1", "''", "letters"]),
@@ -162,6 +162,11 @@ def test_what_is_no_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     assert "line 2" in refusal(tmp_path, "[source]\nurl demo\n")
 
 
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000 + "]" * 5000])
+def test_a_value_that_no_parser_can_hold_is_refused(value: str, tmp_path: Path) -> None:
+    refusal(tmp_path, f"[engine]\nthreads = {value}\n")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -186,7 +191,7 @@ def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:
             load_config(path)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "Localhost"])
 def test_loopback_needs_no_token(host: str, tmp_path: Path) -> None:
     assert load_config(written(tmp_path, f"[http]\nhost = '{host}'")).http.host == host
 
