@@ -1,4 +1,4 @@
-"""The configuration of what carries results away: a section for each sink, and for the page."""
+"""The configuration of what carries results away: a section for each sink, and for HTTP."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class WebhookConfig:
 
 @dataclass(frozen=True, slots=True)
 class HttpConfig:
-    """The page for Prometheus, /metrics, and /livez and /readyz beside it."""
+    """What Prometheus and probes ask over HTTP: /metrics, /livez, /readyz and /v1/status."""
 
     host: str = setting(
         "127.0.0.1", "the address that listens; any other than loopback needs a token"

@@ -7,7 +7,6 @@ Loopback is open to all users of the device; any other address wants a token.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import re
 import socket
@@ -15,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from edgefer.addresses import listening_address
 from edgefer.credentials import Secret, read_secret
 from edgefer.errors import ConfigError, NotInstalled
 from edgefer.health import Health, State
@@ -52,7 +52,7 @@ class Web:
         Port 0 is one that the system chooses. Raises ConfigError where the host is no address,
         or one that others can reach and there is no token, or the token cannot be used.
         """
-        address = _address(config.host)
+        address = listening_address("http.host", config.host)
         token = _token(config.token) if config.token else None
         if token is None and not address.is_loopback:
             raise ConfigError(
@@ -124,17 +124,6 @@ class Web:
             log.info("web: listening on http://%s", where)
         if self._report is not None:
             self._report(state, reason)
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """No name is looked up: that blocks, and who answers decides who may reach us."""
-    try:
-        return ipaddress.ip_address("127.0.0.1" if host.lower() == "localhost" else host)
-    except ValueError:
-        raise ConfigError(
-            f"http.host is {host!r}; it takes an address of this device, localhost, "
-            "or 0.0.0.0 or :: for all of them"
-        ) from None
 
 
 def _token(where: str) -> Secret:
