@@ -26,6 +26,7 @@ from edgefer.daemon.notify import Notifier
 from edgefer.daemon.running import Running
 from edgefer.daemon.watchdog import Watchdog
 from edgefer.errors import EdgeferError
+from edgefer.sources import camera_url, check_source
 from edgefer.timing import clock
 
 LOOK = 0.25
@@ -46,15 +47,21 @@ log = logging.getLogger(__name__)
 def prepare(path: Path) -> Config:
     """The file's settings as a daemon runs them: a camera that is absent is waited for.
 
-    Raises ConfigError for the file, its mode, or a setting that cannot be meant.
+    Raises ConfigError for the file, its mode, a secret, or a setting that cannot be meant, and
+    NotInstalled where a camera needs what is not here.
     """
     check_mode(path)
     config = load_config(path)
-    waiting = tuple(
-        dataclasses.replace(camera, source=dataclasses.replace(camera.source, wait=True))
-        for camera in config.cameras
-    )
-    return dataclasses.replace(config, camera=waiting)
+    waiting = []
+    for camera in config.cameras:
+        try:
+            check_source(camera_url(camera.source), camera.source)
+        except EdgeferError as exc:
+            exc.args = (f"{path}: camera {camera.name}: {exc}",)
+            raise
+        source = dataclasses.replace(camera.source, wait=True)
+        waiting.append(dataclasses.replace(camera, source=source))
+    return dataclasses.replace(config, camera=tuple(waiting))
 
 
 def serve(path: Path) -> None:

@@ -57,6 +57,27 @@ def open_source(url: str, config: SourceConfig) -> Source:
             raise UnknownName("kind of source", other, SCHEMES)
 
 
+def check_source(url: str, config: SourceConfig) -> None:
+    """Raise the ConfigError or NotInstalled of `open_source`, as far as they show without opening
+    anything; a camera or a file may still be absent."""
+    match scheme(url):
+        case "demo" | "test":
+            from edgefer.sources import synthetic
+
+            synthetic.parse(url)
+        case "csi" | "gst":
+            from edgefer.sources import gstreamer
+
+            gstreamer.check_installed()
+            gstreamer.pipeline(url, config)
+        case "file":
+            _check_path(unquote(url.removeprefix("file://")))
+        case "":
+            _check_path(url)
+        case kind if kind not in SCHEMES:
+            raise UnknownName("kind of source", kind, SCHEMES)
+
+
 def camera_url(source: SourceConfig) -> str:
     """`source.url` with the password that `source.password` names, read now, for `open_source`.
 
@@ -68,13 +89,17 @@ def camera_url(source: SourceConfig) -> str:
     return with_password("source.password", source.url, secret.reveal())
 
 
-def _open_path(text: str) -> Source:
-    """A path is taken literally where it exists, so that a name may hold glob characters."""
+def _check_path(text: str) -> None:
     if not text:
         raise ConfigError("the source is empty; give a path or a URL such as demo://")
     if text.isdecimal() or text.startswith("/dev/"):
         device = f"/dev/video{text}" if text.isdecimal() else text
         raise ConfigError(f"a camera is given as v4l2://{device}, not as {text}")
+
+
+def _open_path(text: str) -> Source:
+    """A path is taken literally where it exists, so that a name may hold glob characters."""
+    _check_path(text)
     path = Path(text).expanduser()
     pattern = not path.exists() and any(mark in text for mark in "*?[")
     if pattern or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:

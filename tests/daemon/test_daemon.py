@@ -162,6 +162,7 @@ url = "test://?live=1&fps=20&width=160&height=120"
     [
         ("[source]\nurl = 7\n", "source.url is 7"),
         (CAMERA + '[engine]\nmodel = "absent.onnx"\n', "absent.onnx"),
+        ('[source]\nurl = "demo://?sed=1"\n', "Did you mean 'seed'"),
         (CAMERA + '[mqtt]\nhost = "localhost"\nname = "a b"\n', "mqtt.name"),
         ("not toml", "TOML"),
     ],

@@ -9,7 +9,7 @@ import pytest
 from edgefer.addresses import SCHEMES
 from edgefer.config import SourceConfig
 from edgefer.errors import ConfigError, SourceError, UnknownName
-from edgefer.sources import open_source
+from edgefer.sources import check_source, open_source
 from edgefer.sources.images import Images
 from edgefer.sources.live import LiveSource
 from edgefer.sources.synthetic import DemoSource, PatternSource
@@ -79,3 +79,18 @@ def test_importing_the_opener_loads_neither_opencv_nor_a_source() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split() == [], done.stderr
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["demo://?sed=1", "test://?width=1", "gst:", "7", "/dev/video0", "", "http://host/"]
+)
+def test_what_cannot_be_meant_is_told_without_opening_it(url: str) -> None:
+    with pytest.raises(ConfigError):
+        check_source(url, SourceConfig())
+
+
+@pytest.mark.parametrize(
+    "url", ["demo://", "test://?live=1", "absent.mp4", "v4l2:///dev/video9", "rtsp://192.0.2.1/x"]
+)
+def test_what_is_only_absent_may_come_yet(url: str) -> None:
+    check_source(url, SourceConfig())
