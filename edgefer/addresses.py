@@ -28,7 +28,8 @@ def check_scheme(key: str, url: str) -> None:
 
 def without_password(text: str) -> str:
     """The same text, fit for a log: what stands between "//" and "@" is blotted out."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
+    # Up to the last "@": FFmpeg takes a password that holds one.
+    return re.sub(r"(?<=://)[^/\s]+@", "***@", text)
 
 
 def has_password(text: str) -> bool:

@@ -32,6 +32,7 @@ def test_a_misspelt_scheme_names_the_nearest() -> None:
 
 def test_a_password_is_not_logged() -> None:
     assert without_password("rtsp://me:secret@cam/1?x=1") == "rtsp://***@cam/1?x=1"
+    assert without_password("rtsp://me:p@ss@cam/1@2") == "rtsp://***@cam/1@2"
     assert without_password("rtsp://cam/1") == "rtsp://cam/1"
 
 
