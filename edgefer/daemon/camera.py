@@ -153,6 +153,8 @@ class Camera:
         if isinstance(source, LiveSource):
             if source.state in ("opening", "waiting"):
                 self._part.report("recovering", source.reason or f"opening {source.name}")
+            elif self._part.standing.state == "ok":
+                self._part.report("ok", source.complaint)
             while self._reconnects < source.reconnects:
                 self._reconnects += 1
                 self._metrics.reconnected(self.name)

@@ -90,9 +90,11 @@ class Running:
         try:
             if fingerprint(config) != self._models.opened.fingerprint:
                 opened = await asyncio.to_thread(open_models, config)
-            if before.http != config.http:
+            # What a secret's name stands for may have changed.
+            if before.http != config.http or config.http.token:
                 web = self._web_of(config)
-            if _outlet_settings(before) != _outlet_settings(config) or opened:
+            secret = config.mqtt.password or config.webhook.token
+            if _outlet_settings(before) != _outlet_settings(config) or opened or secret:
                 outlets = self._outlets_of(config, opened or self._models.opened)
         except BaseException:
             if opened is not None:
