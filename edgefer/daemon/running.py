@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from edgefer.errors import EdgeferError, EngineLost
 from edgefer.health import Health
 from edgefer.pipeline import default_workers
 from edgefer.sinks.metrics import Metrics
+from edgefer.tables import number
 from edgefer.timing import clock
 
 if TYPE_CHECKING:
@@ -101,6 +103,11 @@ class Running:
                 opened.close()
             raise
         self.config = config
+        if (
+            dataclasses.replace(before.daemon, log=config.daemon.log, rates=config.daemon.rates)
+            != config.daemon
+        ):
+            log.warning("[daemon] changed: of it only log and rates are read before the next start")
         if opened is not None:
             await self._replace(opened)
         if outlets is not None:
@@ -171,8 +178,8 @@ class Running:
             rates, standing = camera.rates(), camera.part.standing
             if rates is not None:
                 told.append(
-                    f"{name}: total {rates.total:.1f}, classification "
-                    f"{rates.classification:.1f}, detection {rates.detection:.1f} FPS"
+                    f"{name}: total {number(rates.total)}, classification "
+                    f"{number(rates.classification)}, detection {number(rates.detection)} FPS"
                 )
             else:
                 told.append(f"{name}: {standing.reason or standing.state}")
@@ -221,8 +228,8 @@ class Running:
 
     async def _replace(self, opened: Opened) -> None:
         assert self._models is not None
-        self._hosts_restarted = 0
         await asyncio.to_thread(self._models.replace, opened)
+        self._hosts_restarted = 0
         self._tell_engine(opened)
 
     def _tell_engine(self, opened: Opened) -> None:
@@ -275,4 +282,4 @@ def _outlet_settings(config: Config) -> object:
 
 def _camera_settings(config: Config) -> object:
     """What all cameras share."""
-    return config.pipeline, config.tracking, config.events, config.daemon, len(config.cameras)
+    return config.pipeline, config.tracking, config.events, len(config.cameras)

@@ -157,6 +157,23 @@ url = "test://?live=1&fps=20&width=160&height=120"
     assert sequences == sorted(set(sequences))  # never begun anew
 
 
+def test_a_camera_that_floods_does_not_starve_the_others(start: Start) -> None:
+    daemon = start("""
+[[camera]]
+name = "flood"
+url = "demo://?seed=3&start=200"
+[[camera]]
+name = "calm"
+url = "test://?live=1&fps=5&width=160&height=120"
+""")
+    daemon.wait_ready()
+    daemon.wait_frames(2, "calm")
+    daemon.wait_frames(20, "calm")
+    sequences = [reading["sequence"] for reading in daemon.readings("calm")]
+    assert len(daemon.readings("flood")) > len(sequences)
+    assert sequences[-1] - sequences[0] < 2 * len(sequences)  # more than half of its frames
+
+
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
