@@ -223,7 +223,9 @@ class Status:
             f"detect {number(rates.detection, 0)} FPS | drops {self._recent.dropped} | "
             f"age {self._last.age * 1000:.0f} ms |"
         )
-        faces = [f" {e.label} {e.probability:.0%}" for e in self._last.expressions] or [" no face"]
+        complaint = self._camera.complaint if self._camera is not None else ""
+        faces = [f" {e.label} {e.probability:.0%}" for e in self._last.expressions]
+        faces = faces or [f" {complaint or 'no face'}"]
         while faces and len(text) + len(faces[0]) + len(" +99") <= columns:
             text += faces.pop(0)
         return text + (f" +{len(faces)}" if faces else "")

@@ -16,7 +16,7 @@ from edgefer.daemon.models import LOADING, Models, Opened, fingerprint, open_mod
 from edgefer.daemon.outlets import Outlets
 from edgefer.engines.host import HostedEngine
 from edgefer.errors import EdgeferError, EngineLost
-from edgefer.health import Health
+from edgefer.health import Health, Part, State
 from edgefer.pipeline import default_workers
 from edgefer.sinks.metrics import Metrics
 from edgefer.tables import number
@@ -50,6 +50,7 @@ class Running:
         self._turn = asyncio.Lock()
         self._hosts_restarted = 0
         self._began = clock()
+        self._web_part: Part | None = None
         self._web = self._web_of(config)
         self._web_task: asyncio.Task[None] | None = None
 
@@ -61,6 +62,7 @@ class Running:
     def serve(self) -> None:
         """Answer whoever asks how it is, from before the models are loaded."""
         if self._web is not None:
+            self._web_part = self.health.part("web", needed=False)
             self._web_task = self._task(self._web.serve(), "web")
 
     async def start(self) -> None:
@@ -216,12 +218,18 @@ class Running:
             return None
         from edgefer.web import Web
 
-        return Web(config.http, self.health, self._metrics, self.status)
+        def report(state: State, reason: str) -> None:
+            if self._web_part is not None:
+                self._web_part.report(state, reason)
+
+        return Web(config.http, self.health, self._metrics, self.status, report=report)
 
     async def _close_web(self) -> None:
         if self._web is not None and self._web_task is not None:
             await self._web.close()
-            await self._web_task
+            await asyncio.wait([self._web_task])
+            self.health.remove("web")
+            self._web_part = None
 
     def _outlets_of(self, config: Config, opened: Opened) -> Outlets:
         return Outlets(config, opened.inner.spec.labels, self.health, self._metrics)
