@@ -7,7 +7,7 @@ import asyncio
 import numpy as np
 
 from tests.contracts import check_detector, check_engine, check_sink, check_source
-from tests.drivers import FixedDetector, MeanEngine, PictureSource, RecordingSink
+from tests.drivers import FixedDetector, GatedEngine, MeanEngine, PictureSource, RecordingSink
 
 
 def test_picture_source() -> None:
@@ -21,6 +21,12 @@ def test_fixed_detector() -> None:
 
 def test_mean_engine() -> None:
     check_engine(MeanEngine())
+
+
+def test_gated_engine() -> None:
+    engine = GatedEngine()
+    engine.finish(100)
+    check_engine(engine)
 
 
 def test_recording_sink() -> None:

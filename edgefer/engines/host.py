@@ -96,6 +96,8 @@ class HostedEngine:
         except BaseException:
             os.close(self._wake)
             raise
+        self.max_batch = self._child.most
+        """Beyond it a batch is run in parts."""
         self.runtime = f"{runtime_name(self._child.probed, manifest)}, hosted"
         self._watcher = threading.Thread(
             target=self._watch, args=(self._child,), name="engine host", daemon=True
@@ -211,6 +213,7 @@ class _Child:
         self._wake = wake
         self._said = b""
         self._hearing = threading.Lock()
+        self.most = 0
         self._shared: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self._fds = ExitStack()
         try:
@@ -277,8 +280,9 @@ class _Child:
         send(self._channel, {"name": str(plan), "graphs": graphs})
         facts = self._next(deadline)["ready"]
         check_loaded(plan, manifest, facts)
+        self.most = facts["most"]
         self._shared = shared(
-            self._memory, facts["most"], tuple(facts["input_shape"]), tuple(facts["output_shape"])
+            self._memory, self.most, tuple(facts["input_shape"]), tuple(facts["output_shape"])
         )
 
     def _next(self, deadline: float) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class OrtEngine:
         self.exclusive = not on_cpu(self._session)
         self.spec = read_spec(path, self._session.get_modelmeta().custom_metadata_map)
         self._input, self._one_by_one = _check_input(path, self._session, self.spec)
+        self.max_batch = 1 if self._one_by_one else None
+        """Beyond it a batch is run in parts; None where any size is taken at once."""
         self._output = _check_output(path, self._session, self.spec)
         self._bound = Bound(self._session, self._input, self._output) if self.exclusive else None
 

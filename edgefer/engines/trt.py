@@ -76,7 +76,10 @@ class TensorRTEngine:
             found = look()
             check_plan(plan, manifest, found)
             self._runner = open_runner(plan.read_bytes(), str(plan), graphs)
-            check_loaded(plan, manifest, self._runner.facts())
+            facts = self._runner.facts()
+            check_loaded(plan, manifest, facts)
+            self.max_batch: int = facts["most"]
+            """Beyond it a batch is run in parts."""
             return runtime_name(found, manifest)
 
         try:

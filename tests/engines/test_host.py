@@ -75,6 +75,7 @@ def test_a_hosted_plan_keeps_the_contract_of_an_engine(
     engine = open_engine(EngineConfig(model=str(plan.path), python=sys.executable))
     assert isinstance(engine, HostedEngine)
     assert engine.exclusive
+    assert engine.max_batch == 8
     assert engine.spec == plan.manifest.spec
     assert engine.runtime == f"tensorrt {version} fp16 TensorRT double (no GPU), hosted"
     check_engine(engine)

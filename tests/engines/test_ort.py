@@ -9,6 +9,7 @@ import pytest
 from edgefer.config import EngineConfig
 from edgefer.engines import find_model, open_engine
 from edgefer.engines.onnx_file import read_onnx
+from edgefer.engines.ort import OrtEngine
 from edgefer.errors import InferenceError, ModelError, SpecError, UnknownName
 from edgefer.spec import EXPRESSIONS, Preprocessing
 from tests.contracts import check_engine
@@ -34,7 +35,10 @@ def test_a_model_with_its_spec_keeps_the_contract(tmp_path: Path) -> None:
 
 def test_a_model_with_a_fixed_batch_of_one_keeps_the_contract(tmp_path: Path) -> None:
     path = tiny_onnx(tmp_path / "m.onnx", input_shape=(1, 3, 8, 8))
-    check_engine(open_engine(EngineConfig(model=str(path))))
+    engine = open_engine(EngineConfig(model=str(path)))
+    assert isinstance(engine, OrtEngine)
+    assert engine.max_batch == 1
+    check_engine(engine)
 
 
 def test_a_sidecar_describes_somebody_elses_model(tmp_path: Path) -> None:
