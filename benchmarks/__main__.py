@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import enginehost, exclusive, handover, pipeline, readme, tracking
+from benchmarks import cameras, enginehost, exclusive, handover, pipeline, readme, tracking
 from benchmarks.claims import RESULTS
 from edgefer.cli import main as edgefer
 
@@ -14,7 +14,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--readme-only", action="store_true", help="measure nothing")
     if not parser.parse_args().readme_only:
-        for benchmark in (pipeline, exclusive, handover, enginehost, tracking):
+        for benchmark in (pipeline, exclusive, handover, enginehost, cameras, tracking):
             benchmark.main()
         code = edgefer(["bench", "--frames", "2000", "--json", str(RESULTS / "bench.json")])
         if code:

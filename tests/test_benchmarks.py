@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import claims, enginehost, exclusive, handover, pipeline, tracking
+from benchmarks import cameras, claims, enginehost, exclusive, handover, pipeline, tracking
 from benchmarks.claims import Claim, in_turns
 from edgefer.bench.clip import load_clip
 from edgefer.classifier import Classifier
 from edgefer.config import TrackingConfig
+from edgefer.engines.shared import SharedEngine
 from edgefer.protocols import Engine
 from tests.drivers import FixedDetector, MeanEngine
 
@@ -82,6 +83,14 @@ def test_a_round_trip_to_an_engine_takes_time_and_brings_an_answer(
     assert p99_us > 0
     assert engine.infer(np.zeros((2, *enginehost.FACE), np.float32)).shape == (2, enginehost.LABELS)
     engine.close()
+
+
+@pytest.mark.parametrize("engine", [SharedEngine(cameras.Emulated()), cameras.OneByOne()])
+def test_each_camera_is_seen_by_itself(engine: Engine) -> None:
+    seen = cameras.side_by_side(engine, (1, cameras.CROWD), 0.8)
+    for camera in seen:
+        assert 0 < camera.fps < 1 / cameras.CALL * cameras.WORKERS
+        assert camera.p99_ms > cameras.CALL * 1000
 
 
 def test_only_the_crowds_boxes_are_each_a_candidate_for_its_neighbours_track() -> None:
