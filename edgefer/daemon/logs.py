@@ -46,12 +46,12 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def set_up(style: str, level: int = logging.INFO, fd: int = 2) -> None:
-    """From now on records go to `fd` as "json" or "text"; "auto" is json for the journal and for
-    a service's other logs. What logged to stderr before does no more."""
+    """From now on records go to `fd` as "json" or "text"; "auto" is text on a terminal, and json
+    elsewhere: in the journal, a container's log, a file. What logged to stderr before does no
+    more."""
     journal, terminal = _is_journal(fd), os.isatty(fd)
     if style == "auto":
-        service = "INVOCATION_ID" in os.environ  # systemd sets it
-        style = "json" if journal or (service and not terminal) else "text"
+        style = "text" if terminal else "json"
     root = logging.getLogger()
     for old in root.handlers[:]:
         if type(old) in (logging.StreamHandler, Lines):

@@ -257,22 +257,17 @@ logging.getLogger("edgefer.a").critical("three")
 
 
 def run(style: str, stderr: int, **environment: str) -> None:
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in ("JOURNAL_STREAM", "INVOCATION_ID")
-    }
+    kept = {key: value for key, value in os.environ.items() if key != "JOURNAL_STREAM"}
     subprocess.run(
         [sys.executable, "-c", SCRIPT, style], stderr=stderr, env=kept | environment, check=True
     )
 
 
-def through_pipe(style: str, *, journal: bool = False, service: bool = False) -> list[str]:
+def through_pipe(style: str, *, journal: bool = False) -> list[str]:
     reading, writing = os.pipe()
     status = os.fstat(writing)
     stream = f"{status.st_dev}:{status.st_ino}" if journal else "1:1"
-    environment = {"INVOCATION_ID": "f00"} if service or journal else {}
-    run(style, writing, JOURNAL_STREAM=stream, **environment)
+    run(style, writing, JOURNAL_STREAM=stream)
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as file:
         return file.read().splitlines()
@@ -286,26 +281,13 @@ def test_the_journal_gets_json_with_priorities() -> None:
     assert (second["message"], second["logger"]) == ("two", "httpx")
 
 
-def test_a_service_with_a_log_of_its_own_gets_json_without_priorities() -> None:
-    assert [json.loads(line)["message"] for line in through_pipe("auto", service=True)] == [
-        "one",
-        "two",
-        "three",
-    ]
+def test_a_container_or_a_file_gets_json_without_priorities() -> None:
+    assert [json.loads(line)["message"] for line in through_pipe("auto")] == ["one", "two", "three"]
 
 
-def test_elsewhere_a_pipe_gets_text() -> None:
-    first, second, third = (line.split(" ", 1)[1] for line in through_pipe("auto"))
-    assert (first, second, third) == (
-        'INFO a "one" camera=door',
-        'WARNING httpx "two"',
-        'CRITICAL a "three"',
-    )
-
-
-def test_a_terminal_of_a_service_gets_text() -> None:
+def test_a_terminal_gets_text() -> None:
     reading, writing = os.openpty()
-    run("auto", writing, INVOCATION_ID="f00")
+    run("auto", writing)
     os.close(writing)
     with os.fdopen(reading, "rb", buffering=0) as terminal:
         assert b' INFO a "one" camera=door' in terminal.read(1000)
@@ -313,4 +295,9 @@ def test_a_terminal_of_a_service_gets_text() -> None:
 
 def test_a_style_that_was_asked_for_is_kept() -> None:
     assert json.loads(through_pipe("json")[0])["message"] == "one"
-    assert through_pipe("text", service=True)[0].endswith('INFO a "one" camera=door')
+    first, second, third = (line.split(" ", 1)[1] for line in through_pipe("text"))
+    assert (first, second, third) == (
+        'INFO a "one" camera=door',
+        'WARNING httpx "two"',
+        'CRITICAL a "three"',
+    )
