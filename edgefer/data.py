@@ -102,7 +102,8 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class StageTimes:
-    """Seconds one frame spent in each stage, waiting for a lock excluded."""
+    """Seconds one frame spent in each stage; waiting for another worker of the same pipeline is
+    excluded, waiting for a device that other cameras share is not."""
 
     capture: float
     """Waiting for a picture that did not exist yet is not work and does not count."""
