@@ -26,10 +26,12 @@ first steps:
   edgefer bench                          how fast is this machine?
   edgefer pull yunet                     a better face detector (232 KB)
   edgefer doctor                         what works on this machine?
+  edgefer health                         is its daemon well?
 
 exit codes:
-  0 done, 1 other, 2 usage or configuration, 3 not installed, 4 source, 5 model,
-  6 inference, 7 output, 130 interrupted
+  0 done, 1 other (health: the daemon is not well), 2 usage or configuration,
+  3 not installed, 4 source, 5 model, 6 inference, 7 output, 130 interrupted;
+  of the daemon also 70 a part was stuck for good, 143 told twice to end
 
 -v goes before the command: edgefer -v run"""
 
@@ -44,7 +46,7 @@ class Command(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     # Imported here, inside what `main` catches: Ctrl-C during a slow import is no traceback.
-    from edgefer.cli import bench, config, daemon, doctor, inspect, pull, run
+    from edgefer.cli import bench, config, daemon, doctor, health, inspect, pull, run
     from edgefer.cli import compile as compile_
 
     top = argparse.ArgumentParser(
@@ -58,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Command
     )
-    for command in (run, daemon, bench, compile_, inspect, config, pull, doctor):
+    for command in (run, daemon, health, bench, compile_, inspect, config, pull, doctor):
         command.add(commands)
     return top
 

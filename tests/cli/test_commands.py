@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from edgefer.cli import main, parser
+from edgefer.cli.health import NOT_GOOD
 from edgefer.config import Config
 from edgefer.config_file import load_config, to_schema
+from edgefer.daemon.service import KILLED
+from edgefer.daemon.watchdog import STUCK
+from edgefer.errors import EdgeferError
 from tests.conftest import REPOSITORY
 from tests.models import SPEC, tiny_onnx
 
@@ -118,7 +122,9 @@ def test_pull_from_a_file_checks_it(
     assert not (tmp_path / "models" / "yunet.onnx").exists()
 
 
-@pytest.mark.parametrize("command", ["", "run", "bench", "compile", "inspect", "config", "pull"])
+@pytest.mark.parametrize(
+    "command", ["", "run", "daemon", "health", "bench", "compile", "inspect", "config", "pull"]
+)
 def test_help_fits_a_terminal(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +133,13 @@ def test_help_fits_a_terminal(
         main([*command.split(), "--help"])
     assert caught.value.code == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_the_help_names_every_exit_code() -> None:
+    codes_told = str(parser().epilog).partition("exit codes:")[2]
+    told = set(map(int, re.findall(r"\b\d+\b", codes_told)))
+    codes = {kind.exit_code for kind in EdgeferError.__subclasses__()}
+    assert told == {0, EdgeferError.exit_code, NOT_GOOD, *codes, 130, STUCK, KILLED}
 
 
 def test_every_edgefer_command_of_the_readme_is_understood() -> None:
