@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import cv2
 
-from edgefer.data import Detected, Expression, Face, Frame, Reading, StageTimes
+from edgefer.data import Detected, Expression, Face, Frame, Image, Reading, StageTimes
 from edgefer.mailbox import Mailbox
 from edgefer.protocols import Detector, Sink, Source
 from edgefer.timing import clock
@@ -168,7 +168,16 @@ class Workers:
                 return exc
             self._tolerate(exc)
             return "lost"
-        return _Done(frame, faces, expressions, StageTimes(capture, detection, classification))
+        height, width = frame.image_bgr.shape[:2]
+        return _Done(
+            frame.sequence,
+            frame.captured,
+            (width, height),
+            frame.image_bgr if self._preview else None,
+            faces,
+            expressions,
+            StageTimes(capture, detection, classification),
+        )
 
     def _deliver(self, turn: int, outcome: _Outcome) -> None:
         """Hand out every outcome whose turn has come; the first that is no frame is the end."""
@@ -187,24 +196,26 @@ class Workers:
 
     def _reading(self, done: _Done) -> Reading:
         """Made when its turn has come, so that its age holds the wait for the frames before."""
-        frame = done.frame
-        height, width = frame.image_bgr.shape[:2]
         return Reading(
-            sequence=frame.sequence,
-            captured=frame.captured,
+            sequence=done.sequence,
+            captured=done.captured,
             published=clock(),
-            size=(width, height),
+            size=done.size,
             faces=done.faces,
             expressions=done.expressions,
             times=done.times,
-            image_bgr=frame.image_bgr if self._preview else None,
+            image_bgr=done.image_bgr,
         )
 
 
 class _Done(NamedTuple):
-    """A frame that went through all stages and waits for its turn."""
+    """A frame that went through all stages and waits for its turn: without its picture, as AHEAD
+    of them would be 200 MB at 1080p."""
 
-    frame: Frame
+    sequence: int
+    captured: float
+    size: tuple[int, int]
+    image_bgr: Image | None
     faces: tuple[Face, ...]
     expressions: tuple[Expression, ...]
     times: StageTimes

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from contextlib import aclosing
 
 import numpy as np
@@ -171,6 +172,23 @@ def test_one_frame_that_hangs_lets_only_so_many_others_be_carried() -> None:
 
     release_at = asyncio.run(scenario())
     assert release_at <= AHEAD + READINGS_KEPT
+
+
+def test_frames_that_wait_for_one_that_hangs_hold_no_pictures() -> None:
+    release, pictures = threading.Event(), list[weakref.ref[Image]]()
+
+    def at(image: Image) -> None:
+        pictures.append(weakref.ref(image))
+        if not image[0, 0, 0]:
+            release.wait(10)
+        elif len(pictures) == AHEAD:
+            alive.append(sum(picture() is not None for picture in pictures))
+            release.set()
+
+    alive: list[int] = []
+    asyncio.run(collect(PictureSource(AHEAD), FixedDetector(at=at), workers=2))
+    assert len(alive) == 1
+    assert alive[0] <= 3  # one of each worker, and perhaps the one that is just handed over
 
 
 def test_a_sink_that_fails_ends_the_run_and_all_sinks_are_closed() -> None:
