@@ -16,11 +16,10 @@ import json
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import httpx
 
 from benchmarks.claims import RESULTS
 from benchmarks.processes import family
+from benchmarks.receivers import Ear, Hook
 from benchmarks.slopes import Line, line, table
 from edgefer.bench.provenance import command_line, environment
 from edgefer.files import replacing
@@ -61,11 +61,10 @@ class Soaked:
         from tests.brokers import Broker
         from tests.daemons import Daemon
 
-        self.posts = self.messages = 0
         self._stack = ExitStack()
         broker = self._stack.enter_context(Broker(folder, "allow_anonymous true"))
-        hook = self._stack.enter_context(_hook(self))
-        self._stack.enter_context(_subscribed(broker.port, self))
+        self.ear = self._stack.enter_context(Ear(broker.port))
+        self.hook = self._stack.enter_context(Hook())
         self.daemon = Daemon(folder, source + f"""
 [jsonl]
 path = "{folder / "lines.jsonl"}"
@@ -79,7 +78,7 @@ name = "soak"
 interval = 0.02
 discovery = "homeassistant"
 [webhook]
-url = "http://127.0.0.1:{hook}/"
+url = "http://127.0.0.1:{self.hook.port}/"
 """)  # fmt: skip
         self._stack.callback(self.daemon.end)
         self._client = self._stack.enter_context(
@@ -116,44 +115,6 @@ def _counter(page: str, name: str) -> int:
     return sum(int(float(row.split()[-1])) for row in page.splitlines() if row.startswith(name))
 
 
-@contextmanager
-def _hook(soaked: Soaked) -> Iterator[int]:
-    """A receiver of webhooks; its port."""
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            soaked.posts += 1
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Nothing is said."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
-
-
-@contextmanager
-def _subscribed(port: int, soaked: Soaked) -> Iterator[None]:
-    from paho.mqtt.client import Client, MQTTMessage
-    from paho.mqtt.enums import CallbackAPIVersion
-
-    def count(*_: Client | MQTTMessage | object) -> None:
-        soaked.messages += 1
-
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.on_message = count
-    client.on_connect = lambda client, *_: client.subscribe("edgefer/#")
-    client.connect("127.0.0.1", port)
-    client.loop_start()
-    yield
-    client.disconnect()
-    client.loop_stop()
-
-
 Keep = Callable[[Sample], None]
 
 
@@ -183,7 +144,8 @@ def _until(
         pause.wait(max(0.0, due - clock()))
     took = soaked.daemon.stop()
     assert soaked.daemon.process.returncode == 0, soaked.daemon.text()[-2000:]
-    return {"mqtt_messages": soaked.messages, "posts": soaked.posts, "stop_ms": round(took * 1000)}
+    heard = {"mqtt_messages": soaked.ear.count, "posts": soaked.hook.count}
+    return heard | {"stop_ms": round(took * 1000)}
 
 
 FIGURES = {"rss_kb": 500.0, "fds": 0.5, "threads": 0.5}
