@@ -15,7 +15,7 @@ import pytest
 from edgefer.cli import parser
 from edgefer.config import DaemonConfig
 from edgefer.config_file import load_config
-from edgefer.errors import ConfigError, EdgeferError, ModelError, NotInstalled
+from edgefer.errors import ConfigError, EdgeferError, ModelError
 from tests.brokers import wanted
 from tests.conftest import REPOSITORY
 
@@ -118,7 +118,7 @@ def test_what_a_unit_starts_is_a_command_of_edgefer(name: str) -> None:
 
 def test_only_errors_that_a_new_start_meets_again_are_final() -> None:
     prevented = {int(status) for status in value(UNITS[0], "RestartPreventExitStatus").split()}
-    assert prevented == {kind.exit_code for kind in (ConfigError, NotInstalled, ModelError)}
+    assert prevented == {kind.exit_code for kind in (ConfigError, ModelError)}
     assert EdgeferError.exit_code not in prevented
 
 

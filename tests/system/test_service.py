@@ -124,7 +124,6 @@ def test_a_stage_that_hangs_is_ended_by_the_watchdog_with_the_reason(
     ("text", "status", "told"),
     [
         pytest.param("[source]\nurll = 'demo://'", 2, "Did you mean 'url'?", id="typo"),
-        pytest.param("[source]\nurl = 'gst:videotestsrc'", 3, "apt install", id="absent"),
         pytest.param("[engine]\nmodel = 'nothing.onnx'", 5, "nothing.onnx", id="model"),
     ],
 )
