@@ -18,6 +18,10 @@ import pytest
 import yaml
 
 from edgefer.cli import parser
+from edgefer.cli.daemon import PLACE
+from edgefer.config_file import load_config
+from edgefer.credentials import MOUNTED
+from edgefer.daemon.service import STOPPING
 from tests.conftest import REPOSITORY
 
 DOCKER = REPOSITORY / "docker"
@@ -116,14 +120,14 @@ def test_an_image_runs_edgefer_as_nobody_special_and_its_commands_exist(path: Pa
     assert json.loads(last["CMD"]) == ["run"]
     understood(json.loads(last["CMD"]))
     health = json.loads(last["HEALTHCHECK"].partition("CMD ")[2])
-    assert health[0] == "edgefer"
+    assert health == ["edgefer", "health", "--live"]
     understood(health[1:])
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda p: p.name)
-def test_only_one_onnxruntime_is_installed(path: Path) -> None:
-    extras = set(re.findall(r"\$\{wheel\}\[(\w+)\]", path.read_text()))
-    assert extras == ({"gpu"} if path.name.endswith("x86") else {"cpu"})
+def test_an_image_has_one_onnxruntime_and_what_the_daemon_needs(path: Path) -> None:
+    (extras,) = re.findall(r"\$\{wheel\}\[([\w,]+)\]", path.read_text())
+    assert extras.split(",") == ["gpu" if path.name.endswith("x86") else "cpu", "daemon"]
 
 
 def filled(text: str) -> str:
@@ -132,14 +136,23 @@ def filled(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
-def test_a_service_builds_its_own_image_and_runs_a_command_that_exists(name: str) -> None:
+def test_a_service_builds_its_own_image_and_runs_the_daemon(name: str) -> None:
     service = COMPOSE["services"][name]
     dockerfile = service["build"]["dockerfile"]
     assert (DOCKER / service["build"]["context"] / dockerfile).is_file()
     assert service["image"] == f"edgefer:{dockerfile.rpartition('Dockerfile.')[2]}"
-    understood([filled(word) for word in service["command"]])
-    assert service["healthcheck"]["test"][:2] == ["CMD", "edgefer"]
-    understood(service["healthcheck"]["test"][2:])
+    assert service["command"] == ["daemon", "--config", str(PLACE)]
+    understood(service["command"])
+    assert "healthcheck" not in service  # the image's
+    assert int(service["stop_grace_period"].removesuffix("s")) > STOPPING
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_a_service_sees_the_hosts_configuration_and_cannot_change_it(name: str) -> None:
+    (mount,) = (v for v in COMPOSE["services"][name]["volumes"] if str(PLACE) in str(v))
+    assert filled(mount["source"]) == mount["target"] == str(PLACE)
+    assert mount["read_only"] is True
+    assert mount["bind"]["create_host_path"] is False
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
@@ -181,7 +194,7 @@ def test_every_file_the_readme_names_exists() -> None:
 def test_every_edgefer_command_the_container_files_name_exists() -> None:
     texts = [README, *(path.read_text() for path in (*DOCKERFILES, COMPILE))]
     commands = {c for text in texts for c in re.findall(r"`edgefer ([a-z]+)`", text)}
-    assert {"compile", "doctor", "run"} <= commands
+    assert {"compile", "daemon", "health", "run"} <= commands
     known = parser()._subparsers
     assert known is not None
     choices = known._group_actions[0].choices
@@ -190,13 +203,31 @@ def test_every_edgefer_command_the_container_files_name_exists() -> None:
 
 
 def test_every_compose_command_of_the_readme_is_understood() -> None:
-    lines = re.findall(r"compose run --rm nano (.+)|compose.yaml run --rm nano (.+)", README)
-    commands = [one or other for one, other in lines]
-    assert len(commands) >= 2
+    commands = re.findall(r"compose.yaml (?:run --rm nano|exec nano edgefer) (.+)", README)
+    assert len(commands) >= 3
     for command in commands:
         understood(shlex.split(command))
     profiles = {p for service in COMPOSE["services"].values() for p in service["profiles"]}
     assert set(re.findall(r"--profile (\w+)", README)) <= profiles
+
+
+def test_http_is_published_as_the_readme_says(tmp_path: Path) -> None:
+    blocks = dict(re.findall(r"```(toml|yaml)\n(.*?)```", README, re.DOTALL))
+    (tmp_path / "edgefer.toml").write_text(blocks["toml"])
+    http = load_config(tmp_path / "edgefer.toml").http
+    more = yaml.safe_load(blocks["yaml"])
+    (service,) = more["services"].values()
+    assert more["services"].keys() <= COMPOSE["services"].keys()
+    assert service["ports"] == [f"127.0.0.1:{http.port}:{http.port}"]
+    assert [str(MOUNTED / name) for name in service["secrets"]] == [http.token]
+    assert service["secrets"] == list(more["secrets"])
+
+
+def test_the_shipped_configuration_reads_the_camera_that_is_mounted() -> None:
+    source = load_config(REPOSITORY / "systemd" / "edgefer.toml").source
+    for service in COMPOSE["services"].values():
+        (device,) = service["devices"]
+        assert source.url == f"v4l2://{filled(device).partition(':')[2]}"
 
 
 FAKE = """\
