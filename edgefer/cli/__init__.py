@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from edgefer import __version__
@@ -43,12 +44,12 @@ class Command(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, **options)
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    # Imported here, inside what `main` catches: Ctrl-C during a slow import is no traceback.
-    from edgefer.cli import bench, config, daemon, doctor, health, inspect, pull, run
-    from edgefer.cli import compile as compile_
+COMMANDS = ("run", "daemon", "health", "bench", "compile", "inspect", "config", "pull", "doctor")
+"""Each a module of this package, in the order of the help."""
 
+
+def parser(command: str = "") -> argparse.ArgumentParser:
+    """All commands and their options, or those of one: what the others import takes time."""
     top = argparse.ArgumentParser(
         prog="edgefer",
         description=DESCRIPTION,
@@ -60,15 +61,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Command
     )
-    for command in (run, daemon, health, bench, compile_, inspect, config, pull, doctor):
-        command.add(commands)
+    for name in [command] if command in COMMANDS else COMMANDS:
+        import_module(f"edgefer.cli.{name}").add(commands)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        args = parser().parse_args(argv)
+        # In here, so that Ctrl-C during a slow import is no traceback.
+        args = parser(argv[0] if argv else "").parse_args(argv)
         # On a terminal, a line of log takes the place of the status line.
         clear = "\r\x1b[K" if sys.stderr.isatty() else ""
         logging.basicConfig(
