@@ -127,6 +127,10 @@ class Session:
             except OSError:
                 """It is closed already."""
         self._client.loop_stop()
+        # paho closes its pair of sockets when it is forgotten; a cycle would put that off until
+        # the garbage collector comes by, many connections later.
+        self._client.on_connect = self._client.on_disconnect = None
+        self._client.on_publish = self._client.on_message = None
 
     def _until(self, condition: Callable[[], bool], fault: str) -> None:
         seconds = self._config.timeout

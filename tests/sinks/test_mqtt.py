@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -167,6 +168,25 @@ def test_events_outlast_a_broker_that_is_killed(broker: Broker) -> None:
         assert mqtt.connections == 2
         assert not mqtt.drops
     assert [state for state, _ in groupby(stands)] == ["ok", "recovering", "ok"]
+
+
+def test_a_lost_connection_leaves_no_descriptor_to_the_garbage_collector(broker: Broker) -> None:
+    def once_up() -> int:
+        until(lambda: mqtt.standing[0] == "ok")
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    gc.collect()
+    gc.disable()
+    try:
+        with connected(broker.port) as mqtt:
+            before = once_up()
+            for _ in range(3):
+                broker.kill()
+                until(lambda: mqtt.standing[0] == "recovering")
+                broker.start()
+            assert once_up() <= before
+    finally:
+        gc.enable()
 
 
 def test_a_full_buffer_drops_its_oldest_and_counts_them() -> None:
