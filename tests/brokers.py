@@ -87,10 +87,10 @@ class Broker:
 
 class SlowWire:
     """A TCP proxy that lets `bytes_per_second` of a client's bytes through; answers come
-    unhindered. `dead` stops it altogether, without closing anything."""
+    unhindered. `dead` stops it altogether, without closing anything; `rate` may be changed."""
 
     def __init__(self, port: int, bytes_per_second: float) -> None:
-        self._to, self._rate = port, bytes_per_second
+        self._to, self.rate = port, bytes_per_second
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self.dead = threading.Event()
@@ -123,7 +123,7 @@ class SlowWire:
                     self._closed.wait()
                     return
                 if slow:
-                    self._closed.wait(len(data) / self._rate)
+                    self._closed.wait(len(data) / self.rate)
                 target.sendall(data)
         for end in (source, target):
             with suppress(OSError):

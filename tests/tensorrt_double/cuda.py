@@ -37,8 +37,9 @@ class Fault:
 
     no-device, memory (no allocation succeeds), deserialise (None, with a row in the log), context
     (no execution context); hang, crash (SIGSEGV), freeze (SIGSTOP: no beats either), exit, fail
-    (enqueueing gives False), illegal (the device is broken from there on); capture-refused,
-    capture-absent (an old driver), capture-wrong (the graph answers something else).
+    (enqueueing gives False), illegal (the device is broken from there on), nan (all answers are,
+    from there on); capture-refused, capture-absent (an old driver), capture-wrong (the graph
+    answers something else).
 
     With EDGEFER_TRT_DOUBLE_ONCE it goes wrong only until that file exists, and then makes it.
     """

@@ -344,7 +344,11 @@ def names(version):
                 cuda.Fault.strike(fault)
                 if fault == "illegal":
                     cuda.broken.append(fault)
+                if fault == "nan":
+                    self._engine._fields["nan"] = True
                 target[:] = self._engine._network(source.astype(np.float32)) + wrong
+                if self._engine._fields.get("nan"):
+                    target[:] = np.nan
 
             cuda.put(stream_handle, work)
             return True
