@@ -1,6 +1,6 @@
 """Who hears the daemon in a measurement: an MQTT subscriber and a receiver of webhooks.
 
-Each keeps when something came; both begin and end with `with`.
+Each counts, and keeps when the first came; both begin and end with `with`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Ear:
 
         self._port = port
         self.count = 0
-        self.last = 0.0
-        """When the newest message came."""
+        self.first = 0.0
+        """When the first message came."""
         self._subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe("edgefer/#", 1)
@@ -32,8 +32,8 @@ class Ear:
 
     def _heard(self, _client: Any, _data: Any, message: Any) -> None:  # Any: paho's
         if not message.retain:
+            self.first = self.first or clock()
             self.count += 1
-            self.last = clock()
 
     def __enter__(self) -> Ear:
         self._client.connect("127.0.0.1", self._port)
@@ -51,15 +51,15 @@ class Hook:
 
     def __init__(self, port: int = 0) -> None:
         self.count = 0
-        self.last = 0.0
-        """When the newest post came."""
+        self.first = 0.0
+        """When the first post came."""
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
+                hook.first = hook.first or clock()
                 hook.count += 1
-                hook.last = clock()
                 self.send_response(204)
                 self.end_headers()
 

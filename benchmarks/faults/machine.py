@@ -1,0 +1,223 @@
+"""What the machine does, and the daemon's own ways to hang."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from benchmarks.faults.camera import pattern
+from benchmarks.faults.fault import FROM_THE_FAULT, LONGEST_GAP, Fault
+from benchmarks.faults.outcome import Outcome
+from benchmarks.faults.subject import NeverCame, Seen, Subject
+from benchmarks.receivers import Ear, Hook
+from edgefer.timing import clock
+
+DAY = 86400
+LASTS = 3.0
+"""Seconds that a load lasts, and that a jumped clock is looked at."""
+WATCHDOG = 2.0
+"""Seconds: WatchdogSec of the stand-in for systemd."""
+LARGE = (
+    '[source]\nurl = "test://?live=1&fps=4&width=3900&height=2880"\ntimeout = 3\nbackoff = 0.1\n'
+)
+"""Pictures that are too large for the heap: each needs memory anew from the system."""
+
+
+def _pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def _clock_jumps(days: int) -> Callable[[Path], Outcome]:
+    def once(folder: Path) -> Outcome:
+        from tests.brokers import Broker
+
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+        if library is None:
+            raise NeverCame("libfaketime is not installed: apt-get install faketime")
+        shift = folder / "shift"
+        shift.write_text("+0\n")
+        environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(shift),
+            "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1",  # as a clock that is set
+        }
+        with (
+            Broker(folder, "allow_anonymous true") as broker,
+            Hook() as hook,
+            Ear(broker.port) as ear,
+            Subject(
+                folder,
+                '[source]\nurl = "demo://?fps=20&seed=3&start=40"\ntimeout = 1\n'
+                f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\nname = "faults"\n'
+                f'interval = 0.05\n[webhook]\nurl = "http://127.0.0.1:{hook.port}/"\n',
+                environment=environment,
+            ) as subject,
+        ):
+            subject.steady()
+            began, heard, posted = clock(), ear.count, hook.count
+            shift.write_text(f"{days * DAY:+d}\n")
+            _pause(LASTS)
+            jump = _time(subject.wait_reading(clock())) - datetime.now().astimezone()
+            if abs(jump.total_seconds() - days * DAY) > 60:
+                raise NeverCame(f"its clock is off by {jump}, not {days} days")
+            subject.wait(lambda: ear.count > heard and hook.count > posted, "messages and posts")
+            outcome = subject.outcome(began, None, subject.longest_gap(began))
+            return _unmoved(subject, began, outcome)
+
+    return once
+
+
+def _time(reading: Seen) -> datetime:
+    return datetime.fromisoformat(reading.line["time"])
+
+
+def _unmoved(subject: Subject, since: float, outcome: Outcome) -> Outcome:
+    """Whatever the log says of it is wrong: there is nothing to tell."""
+    said = [seen.message for seen in subject.log if seen.at >= since]
+    return outcome if not said else outcome.also_wrong(*said)
+
+
+def _load(folder: Path) -> Outcome:
+    program = shutil.which("stress-ng")
+    if program is None:
+        raise NeverCame("stress-ng is not installed: apt-get install stress-ng")
+    with Subject(folder, pattern()) as subject:
+        subject.steady()
+        began = clock()
+        subprocess.run(
+            [program, "--cpu", str(2 * len(os.sched_getaffinity(0))), "--timeout", f"{LASTS}s"],
+            check=True,
+            capture_output=True,
+        )
+        subject.wait_reading(clock())
+        outcome = subject.outcome(began, None, subject.longest_gap(began))
+        return _unmoved(subject, began, outcome)
+
+
+def _limited(pid: int) -> float:
+    """From now on the process gets no more memory; what it has stays."""
+    resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+    return clock()
+
+
+def _child_without_memory(folder: Path) -> Outcome:
+    with Subject(folder, LARGE) as subject:
+        subject.steady(3)
+        began = _limited(subject.child("capture_child"))
+        noticed = subject.wait_said("MemoryError", began)
+        live = subject.wait_said("live, ", noticed.at)
+        return subject.outcome(began, noticed, (began, subject.wait_reading(live.at).at))
+
+
+def _daemon_without_memory(folder: Path) -> Outcome:
+    with Subject(folder, LARGE) as subject:
+        subject.steady(3)
+        return _restarted(subject, _limited(subject.daemon.process.pid), "")
+
+
+def _stopped(folder: Path) -> Outcome:
+    with Subject(folder, pattern(), watchdog=WATCHDOG) as subject:
+        subject.steady()
+        began = clock()
+        subject.daemon.send(signal.SIGSTOP)
+        subject.watch_as_systemd()
+        noticed = clock()
+        outcome = _restarted(subject, began, "")
+        return outcome.seen(noticed - began, "Fatal Python error: Aborted, with each stack")
+
+
+SITE = """
+import signal, sys, time
+
+def loop(*_):
+    time.sleep(1e6)
+
+def stage(*_):
+    from edgefer.detectors import haar
+    haar.Haar.detect = lambda *_: time.sleep(1e6)
+
+if "daemon" in sys.orig_argv:
+    signal.signal(signal.SIGUSR1, loop)
+    signal.signal(signal.SIGUSR2, stage)
+"""
+"""Put into the daemon as sitecustomize.py: what hangs it when asked to by a signal."""
+
+
+def _hangs(number: signal.Signals) -> Callable[[Path], Outcome]:
+    def once(folder: Path) -> Outcome:
+        (folder / "sitecustomize.py").write_text(SITE)
+        with Subject(folder, pattern(), environment={"PYTHONPATH": str(folder)}) as subject:
+            subject.steady()
+            began = clock()
+            subject.daemon.send(number)
+            return _restarted(subject, began, "stuck: ")
+
+    return once
+
+
+def _restarted(subject: Subject, began: float, words: str) -> Outcome:
+    """The daemon ends, and the next one is well."""
+    subject.again()
+    began_again = clock()
+    noticed = next(
+        (s for s in subject.log if began <= s.at < began_again and words in s.message), None
+    )
+    resumed = subject.wait_reading(began_again)
+    return subject.outcome(began, noticed, (began, resumed.at), anew=True)
+
+
+PATIENCE = "after patience (1 s) and as much again it ends itself, and is started again after the "
+RESTARTED = "unit's RestartSec, by us instead of systemd"
+FAULTS = (
+    Fault(
+        "clock jumps forward a day",
+        "libfaketime: the wall clock of the daemon and its children; all sinks on",
+        LONGEST_GAP,
+        _clock_jumps(1),
+    ),
+    Fault("clock jumps back a day", "the same, the other way", LONGEST_GAP, _clock_jumps(-1)),
+    Fault(
+        "100 % CPU load beside it",
+        f"stress-ng on twice the cores for {LASTS:g} s, at the same priority",
+        LONGEST_GAP,
+        _load,
+    ),
+    Fault(
+        "memory limit, a child's",
+        "RLIMIT_AS of the capture process, below what it has",
+        FROM_THE_FAULT,
+        _child_without_memory,
+    ),
+    Fault(
+        "memory limit, its own",
+        f"RLIMIT_AS of the daemon, below what it has; {RESTARTED}",
+        FROM_THE_FAULT,
+        _daemon_without_memory,
+    ),
+    Fault(
+        "event loop hangs",
+        f"the main thread sleeps, by a signal handler put into it; {PATIENCE}{RESTARTED}",
+        FROM_THE_FAULT,
+        _hangs(signal.SIGUSR1),
+    ),
+    Fault(
+        "stage hangs",
+        f"the detector sleeps, put into it likewise; {PATIENCE}{RESTARTED}",
+        FROM_THE_FAULT,
+        _hangs(signal.SIGUSR2),
+    ),
+    Fault(
+        "daemon stopped",
+        f"SIGSTOP; WATCHDOG=1 fails to come for {WATCHDOG:g} s, SIGABRT; {RESTARTED}",
+        FROM_THE_FAULT,
+        _stopped,
+    ),
+)
