@@ -16,7 +16,7 @@ from benchmarks.faults.subject import Subject
 from benchmarks.receivers import Ear, Hook
 from edgefer.timing import clock
 
-CAMERA = '[source]\nurl = "demo://?fps=20&seed=3&start=40"\n'
+CAMERA = '[source]\nurl = "demo://?fps=10&seed=3&start=40"\n'
 QUICK = "timeout = 1\nbackoff = 0.1\nbackoff_max = 0.5\n"
 AWAY = 2.0
 """Seconds that the cause lasts after it was noticed."""

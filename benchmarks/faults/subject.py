@@ -262,7 +262,7 @@ class Subject:
 
 
 class _Tail:
-    """The complete JSON lines of a file that grows."""
+    """The complete lines of a file that grows: JSON, or what others print between it."""
 
     def __init__(self, path: Path, seen: list[Seen]) -> None:
         self._path, self._seen = path, seen
@@ -278,9 +278,16 @@ class _Tail:
                 self._offset += len(read)
                 *lines, self._rest = (self._rest + read).split(b"\n")
                 now = clock()
-                self._seen += [Seen(now, json.loads(one)) for one in lines if one[:1] == b"{"]
+                self._seen += [Seen(now, _record(one)) for one in lines]
         finally:
             os.close(fd)
+
+
+def _record(line: bytes) -> dict[str, Any]:  # Any: JSON
+    if not line.startswith(b"{"):
+        return {"message": line.decode(errors="replace")}
+    record: dict[str, Any] = json.loads(line)
+    return record
 
 
 def _unit(key: str) -> tuple[int, ...]:
