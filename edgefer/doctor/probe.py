@@ -9,6 +9,7 @@ A module may crash, hang or print while it is imported; here it takes nothing el
 import base64
 import contextlib
 import json
+import os
 import sys
 
 # By name: the doctor may not depend on a runtime, it only asks whether one is there.
@@ -56,6 +57,7 @@ def pycuda() -> Dict[str, Any]:
 
 
 def onnxruntime() -> Dict[str, Any]:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # as in engines/session.py
     ort = import_module("onnxruntime")
     listed = ort.get_available_providers()
     usable = []

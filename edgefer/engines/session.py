@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -164,6 +165,9 @@ def on_cpu(session: InferenceSession) -> bool:
 
 
 def _onnxruntime() -> Any:  # Any: the package comes without types
+    # From 1.29 on its wheels tell Microsoft which models are run, and where, and keep a database in
+    # the home folder, unless this is set before the import (their Privacy.md).
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as exc:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from edgefer.engines import session as module
 from edgefer.engines.ort import OrtEngine
 from edgefer.engines.session import Bound, on_cpu, open_session, run
 from edgefer.errors import InferenceError, ModelError, NotInstalled
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -186,3 +189,24 @@ def test_without_onnx_runtime_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(NotInstalled, match=r"pip install 'edgefer\[cpu\]'"):
         open_session(doubler, 1)
+
+
+def test_onnx_runtime_tells_nobody_of_us_and_keeps_nothing_about_us(
+    doubler: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    hidden = ("CI", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")  # each would quieten it
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    code = (
+        "from pathlib import Path\n"
+        "from edgefer.engines.session import open_session\n"
+        f"open_session(Path({str(doubler)!r}), 1)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, "HOME": str(home)},
+        cwd=REPOSITORY,
+        check=True,
+    )
+    assert list(home.rglob("*")) == []
