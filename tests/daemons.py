@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,9 @@ class Daemon:
         watchdog: float | None = None,
         environment: dict[str, str] | None = None,
         mode: int = 0o600,
+        under: Sequence[str] = (),
     ) -> None:
+        """`under`: a command that becomes the one behind it, such as strace -D."""
         self.port, self.folder = free_port(), folder
         self.path, self.jsonl = folder / "edgefer.toml", folder / "lines.jsonl"
         self._stderr = folder / "log"
@@ -67,7 +69,7 @@ class Daemon:
             env["WATCHDOG_USEC"] = str(round(watchdog * 1e6))
         with self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edgefer", "daemon", "--config", str(self.path)],
+                [*under, sys.executable, "-m", "edgefer", "daemon", "--config", str(self.path)],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
