@@ -104,7 +104,7 @@ class Events:
         them back. One that is only told later is not among them."""
         self._faces: dict[int, _Known] = {}
         self._told = _Window(config.overall)
-        self._sequence = 0
+        self._newest = (-math.inf, 0)  # captured and sequence, of the newest frame
 
     def update(
         self, reading: Reading, tracked: Sequence[Tracked], ended: Sequence[Ended]
@@ -115,8 +115,9 @@ class Events:
         a track that is never named there is kept for ever. Raises ValueError where faces and
         tracks are not equally many.
         """
-        self._sequence = max(self._sequence, reading.sequence)
         now = reading.captured
+        # Not the highest number: a source that is opened again may count from 0.
+        self._newest = max(self._newest, (now, reading.sequence))
         events: list[Event] = list(self.left(ended, now))
         for face, expression in zip(tracked, reading.expressions, strict=True):
             if not face.confirmed:
@@ -143,7 +144,7 @@ class Events:
                 self.suppressed["expression_changed", known.held_by] += 1
             if known.announced:
                 seconds = track.last - track.first
-                events.append(FaceLeft(track.track, self._sequence, captured, seconds))
+                events.append(FaceLeft(track.track, self._newest[1], captured, seconds))
             else:
                 self.suppressed["face_appeared", "overall"] += 1
                 self.suppressed["face_left", "overall"] += 1
@@ -158,7 +159,7 @@ class Events:
                 return events
             self._told.add(now)
             known.announced = True
-            events.append(FaceAppeared(known.track, self._sequence, now))
+            events.append(FaceAppeared(known.track, self._newest[1], now))
         if known.pending:
             if not known.window.has_room(now):
                 known.held_by = "track"
@@ -167,7 +168,7 @@ class Events:
             else:
                 self._told.add(now)
                 known.window.add(now)
-                events.append(known.tell(self._sequence, now))
+                events.append(known.tell(self._newest[1], now))
         self._count(known)
         return events
 

@@ -6,6 +6,7 @@ working or recovering as declared; a part that says it is well and does nothing 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -32,6 +33,8 @@ class Verdict:
 
     good: bool
     reasons: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What is not in the way, and yet not as it should be."""
 
 
 Listener = Callable[[str, Standing, Standing], None]
@@ -147,10 +150,17 @@ class Health:
         return _verdict([(part.name, part.stuck()) for part in self.parts])
 
     def ready(self) -> Verdict:
-        """Whether every needed part is ok and progressing: /readyz. Without parts it is not."""
+        """Whether every needed part is ok and progressing: /readyz. Without parts it is not.
+        Its notes are of the other parts, and of those that are ok with a reservation."""
         if not self._parts:
             return Verdict(False, ("nothing was started yet",))
-        return _verdict([(part.name, part.lacking()) for part in self.parts if part.needed])
+        verdict = _verdict([(part.name, part.lacking()) for part in self.parts if part.needed])
+        others = [part for part in self.parts if not part.needed]
+        noted = _verdict(
+            [(part.name, part.lacking()) for part in others]
+            + [(p.name, p.standing.reason) for p in self.parts if p.standing.state == "ok"]
+        )
+        return dataclasses.replace(verdict, notes=noted.reasons)
 
 
 def _verdict(faults: list[tuple[str, str]]) -> Verdict:

@@ -63,9 +63,10 @@ class Tally:
         self._published: deque[float] = deque(maxlen=window)
 
     def add(self, reading: Reading) -> None:
-        """One frame more; a gap in the sequence is frames dropped before they were read."""
+        """One frame more; a gap in the sequence is frames dropped before they were read, and a
+        step back a source that was opened again."""
         if self._last is not None:
-            self.dropped += reading.sequence - self._last - 1
+            self.dropped += max(0, reading.sequence - self._last - 1)
         self._last = reading.sequence
         self.frames += 1
         self.faces += len(reading.faces)

@@ -362,3 +362,16 @@ def test_without_a_change_there_is_no_change_told(
     assert {one.after for one in told if isinstance(one, ExpressionChanged)} <= {label}
     changed = [one.track for one in told if isinstance(one, ExpressionChanged)]
     assert len(set(changed)) == len(changed)
+
+
+def test_events_bear_the_number_of_the_newest_frame_also_after_a_source_counts_anew() -> None:
+    events = Events(EventsConfig())
+    shown_to = Tracker(TrackingConfig(hits=1))
+    numbers = []
+    for n, sequence in enumerate((7, 0)):
+        at = float(n * 10)
+        look = reading(at, [square(100 + 500 * n, 100)], sequence=sequence)
+        tracked = shown_to.update(look)
+        told = events.update(look, tracked, shown_to.ended)
+        numbers += [event.sequence for event in told if isinstance(event, FaceAppeared)]
+    assert numbers == [7, 0]

@@ -101,7 +101,7 @@ def test_a_part_that_is_not_needed_does_not_hold_up_readiness(health: Health) ->
     health.part("detection").report("ok")
     mqtt = health.part("mqtt", needed=False)
     mqtt.report("recovering", "Connection refused")
-    assert health.ready() == GOOD
+    assert health.ready() == Verdict(True, (), ("mqtt: Connection refused",))
     mqtt.report("failed", "bug")
     assert not health.live().good
 
@@ -127,3 +127,16 @@ def test_a_name_is_one_part(health: Health) -> None:
         health.part("camera")
     health.remove("camera")
     health.part("camera")
+
+
+def test_what_is_not_needed_is_noted_and_so_is_a_reservation() -> None:
+    health = Health()
+    camera, broker = health.part("camera"), health.part("mqtt", needed=False)
+    camera.report("ok", "black for 10 s")
+    broker.report("recovering", "connection refused")
+    verdict = health.ready()
+    assert verdict.good
+    assert verdict.notes == ("mqtt: connection refused", "camera: black for 10 s")
+    broker.report("ok")
+    camera.report("ok")
+    assert health.ready().notes == ()

@@ -66,3 +66,10 @@ def test_what_was_not_measured_is_nan_not_zero() -> None:
     rates = Tally().rates()
     assert all(math.isnan(v) for v in (rates.total, rates.detection, rates.overlap))
     assert math.isnan(Tally().percentiles()["age"]["p99"])
+
+
+def test_a_source_that_counts_from_0_again_has_dropped_nothing() -> None:
+    tally = Tally()
+    for sequence in (0, 1, 5, 0, 1):
+        tally.add(reading(sequence))
+    assert tally.dropped == 3

@@ -65,14 +65,15 @@ def call(args: argparse.Namespace) -> int:
             f"{path} has [http] port = 0, so that nobody can ask the daemon. Give it a port "
             "and reload the daemon"
         )
-    good, reasons = ask(config, "/livez" if args.live else "/readyz", token, path)
+    told = ask(config, "/livez" if args.live else "/readyz", token, path)
     if args.json:
-        print(json.dumps({"good": good, "reasons": reasons}, ensure_ascii=False))
-    elif good:
+        print(json.dumps(told, ensure_ascii=False))
+        return 0 if told["good"] else NOT_GOOD
+    if told["good"]:
         print("alive" if args.live else "ready")
-    for reason in () if args.json else reasons:
-        print(" ".join(reason.split()))
-    return 0 if good else NOT_GOOD
+    for line in (*told["reasons"], *(f"note: {note}" for note in told["notes"])):
+        print(" ".join(line.split()))
+    return 0 if told["good"] else NOT_GOOD
 
 
 def settings(path: Path | None) -> HttpConfig:
@@ -88,9 +89,10 @@ def settings(path: Path | None) -> HttpConfig:
     return load_config(path or PLACE).http
 
 
-def ask(config: HttpConfig, path: str, token: str, file: Path) -> tuple[bool, list[str]]:
-    """Whether it is good, and why not. Raises ConfigError where the token is not the daemon's,
-    and EdgeferError where no daemon answers; both name `file` as what to look at.
+def ask(config: HttpConfig, path: str, token: str, file: Path) -> dict[str, Any]:
+    """Whether it is "good", the "reasons" why not, and "notes". Raises ConfigError where the
+    token is not the daemon's, and EdgeferError where no daemon answers; both name `file` as what
+    to look at.
 
     http.client, not urllib.request: that would ask a proxy of the environment, and take the token
     wherever an answer redirects it.
@@ -118,7 +120,11 @@ def ask(config: HttpConfig, path: str, token: str, file: Path) -> tuple[bool, li
         )
     try:
         told = json.loads(body)
-        return bool(told["good"]), [str(reason) for reason in told["reasons"]]
+        return {
+            "good": bool(told["good"]),
+            "reasons": [str(reason) for reason in told["reasons"]],
+            "notes": [str(note) for note in told["notes"]],
+        }
     except (ValueError, TypeError, KeyError) as exc:
         raise EdgeferError(
             f"something else than an edgefer daemon answers at {where} (status {status}). Give "

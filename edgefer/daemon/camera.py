@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from contextlib import aclosing
 from typing import Any
 
+from edgefer.addresses import without_password
 from edgefer.config import CameraConfig, Config
 from edgefer.daemon.budget import Backoff, Budget
 from edgefer.daemon.models import Models
@@ -80,7 +82,7 @@ class Camera:
         while True:
             try:
                 await self._carry()
-                reason = "it has ended"
+                reason = ""
             except EdgeferError as exc:
                 if isinstance(exc, ConfigError | NotInstalled) and self._sequence is None:
                     raise
@@ -91,9 +93,11 @@ class Camera:
                 if not self._budget.spend():
                     raise
                 self._metrics.restarted(f"camera {self.name}")
-            if reason != self._part.standing.reason:
-                log.warning("%s (opening it again)", reason, extra={"camera": self.name})
-            self._part.report("recovering", reason)
+            told = reason or f"{without_password(source.url)} has ended"
+            if told != self._part.standing.reason:
+                level = logging.WARNING if reason else logging.INFO
+                log.log(level, "%s (opening it again)", told, extra={"camera": self.name})
+            self._part.report("recovering", told)
             await asyncio.sleep(backoff.pause())
 
     async def _carry(self) -> None:
@@ -174,20 +178,16 @@ class Camera:
         self.since_logged, seconds = Tally(KEPT), now - self._logged
         self._logged = now
         rates, ages = tally.rates(seconds), tally.percentiles((50, 95))["age"]
-        log.info(
-            "rates",
-            extra={
-                "camera": self.name,
-                "frames": tally.frames,
-                "faces": tally.faces,
-                "dropped": tally.dropped,
-                "total_fps": _rounded(rates.total),
-                "classification_fps": _rounded(rates.classification),
-                "detection_fps": _rounded(rates.detection),
-                "age_p50_ms": _rounded(ages["p50"]),
-                "age_p95_ms": _rounded(ages["p95"]),
-            },
-        )
+        told = {
+            "total_fps": rates.total,
+            "classification_fps": rates.classification,
+            "detection_fps": rates.detection,
+            "age_p50_ms": ages["p50"],
+            "age_p95_ms": ages["p95"],
+        }
+        counts = {"frames": tally.frames, "faces": tally.faces, "dropped": tally.dropped}
+        measured = {key: round(value, 2) for key, value in told.items() if not math.isnan(value)}
+        log.info("rates", extra={"camera": self.name, **counts, **measured})
 
     def status(self) -> dict[str, Any]:
         """For people and pages."""

@@ -35,7 +35,7 @@ LOOK = 0.25
 STATUS = 5.0
 """Seconds between two STATUS= lines."""
 
-STOPPING = 2.7
+STOPPING = 2.5
 """Seconds after SIGTERM at which the process ends, whatever still hangs."""
 
 KILLED = 143

@@ -2,7 +2,8 @@
 costs lines, counted, and nothing else.
 
 Readings are lines as in jsonl.py; other records, such as events, are lines as they are. The
-newest file has the name of the setting, older ones end in .1, .2, ... up to `count`.
+newest file has the name of the setting, older ones end in .1, .2, ... up to `count`. A file that
+somebody else moves or removes is begun anew.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from edgefer.sinks.jsonl import record
 from edgefer.timing import clock
 
 MB = 1_000_000
+
+LOOK = 1.0
+"""Seconds after which a line finds out whether the file was moved or removed."""
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +59,7 @@ class JsonFiles:
         self._working = threading.Lock()
         self._fd = -1
         self._size = 0
-        self._synced = clock()
+        self._synced = self._looked = clock()
         self._dirty = False
         self._fault = ""
         self._closed = False
@@ -89,6 +93,9 @@ class JsonFiles:
             self._drop("closed")
             return
         try:
+            if self._fd >= 0 and clock() - self._looked > LOOK and not self._is_ours():
+                os.close(self._fd)
+                self._fd = -1
             if self._fd < 0:
                 self._open()
             limit = self._config.size_mb * MB
@@ -133,6 +140,16 @@ class JsonFiles:
     def _open(self) -> None:
         fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self._fd, self._size = fd, os.fstat(fd).st_size
+        self._looked = clock()
+
+    def _is_ours(self) -> bool:
+        """Whether the name still leads to the open file: it may have been moved or removed."""
+        self._looked = clock()
+        try:
+            named = self._path.stat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(named, os.fstat(self._fd))
 
     def _rotate(self) -> None:
         """Put the file aside and begin a new one. Raises OSError, and is tried again then."""

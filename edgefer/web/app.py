@@ -99,7 +99,7 @@ def _refuse(code: int, why: str, headers: Mapping[str, str] | None = None) -> Re
 
 
 def _verdict(verdict: Verdict) -> Response:
-    told = {"good": verdict.good, "reasons": verdict.reasons}
+    told = {"good": verdict.good, "reasons": verdict.reasons, "notes": verdict.notes}
     return _json(told, 200 if verdict.good else 503)
 
 

@@ -67,7 +67,7 @@ def test_a_daemon_that_works_is_ready_and_a_proxy_is_not_asked(
         assert asked(daemon.path, "--live") == 0
         assert capsys.readouterr().out == "alive\n"
         assert asked(daemon.path, "--json") == 0
-        assert json.loads(capsys.readouterr().out) == {"good": True, "reasons": []}
+        assert json.loads(capsys.readouterr().out) == {"good": True, "reasons": [], "notes": []}
 
 
 def test_a_daemon_without_its_camera_is_alive_and_not_ready_and_says_why(

@@ -15,6 +15,7 @@ import pytest
 
 from edgefer.errors import OutputError
 from edgefer.outputs import JsonlConfig
+from edgefer.sinks import jsonl_files as module
 from edgefer.sinks.jsonl_files import JsonFiles
 from tests.contracts import check_sink
 from tests.drivers import reading
@@ -85,6 +86,29 @@ def test_the_disk_is_asked_as_often_as_is_set(
     monkeypatch.setattr(os, "fsync", asked.append)
     write(config(tmp_path, fsync=how, interval=3600), 5)  # interval: once, at the end
     assert len(asked) == synced
+
+
+@pytest.mark.parametrize("how", ["moved", "removed"])
+def test_a_file_that_somebody_takes_away_is_begun_anew(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK", 0.0)
+    path = tmp_path / "out.jsonl"
+
+    async def scenario() -> None:
+        sink = JsonFiles(config(tmp_path))
+        await sink.write({"n": 0})
+        if how == "moved":
+            path.rename(tmp_path / "moved")
+        else:
+            path.unlink()
+        await sink.write({"n": 1})
+        await sink.close()
+
+    asyncio.run(scenario())
+    assert numbers(path) == [1]
+    if how == "moved":
+        assert numbers(tmp_path / "moved") == [0]
 
 
 def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ def test_it_is_alive_while_its_parts_are_and_says_which_are_not(
 ) -> None:
     daemon.camera.report("ok")
     answer = server.get("/livez")
-    assert (answer.status_code, answer.json()) == (200, {"good": True, "reasons": []})
+    assert (answer.status_code, answer.json()) == (200, {"good": True, "reasons": [], "notes": []})
     daemon.now = 11
     answer = server.get("/livez")
     assert answer.status_code == 503
     reason = "camera door: no progress for 11.0 s; 10 s are allowed"
-    assert answer.json() == {"good": False, "reasons": [reason]}
+    assert answer.json() == {"good": False, "reasons": [reason], "notes": []}
 
 
 def test_it_is_ready_when_what_is_needed_works(daemon: Daemon, server: Server) -> None:
@@ -36,11 +36,11 @@ def test_it_is_ready_when_what_is_needed_works(daemon: Daemon, server: Server) -
     daemon.camera.report("recovering", "no such device")
     answer = server.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"good": False, "reasons": ["camera door: no such device"]}
+    assert answer.json() == {"good": False, "reasons": ["camera door: no such device"], "notes": []}
     assert server.get("/livez").status_code == 200, "recovering is alive"
     daemon.camera.report("ok")
     answer = server.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"good": True, "reasons": []})
+    assert (answer.status_code, answer.json()) == (200, {"good": True, "reasons": [], "notes": []})
 
 
 def test_promtool_accepts_what_is_served(daemon: Daemon, server: Server) -> None:
