@@ -32,6 +32,7 @@ EXTRAS ?= cpu,daemon
 
 ## The main job without camera, GPU or network: a drawn scene through the whole pipeline.
 demo: $(VENV)/installed
+	@echo 'A drawn scene of 900 frames, as fast as this machine goes: seconds, or a minute.'
 	$(VENV)/bin/edgefer run 'demo://?frames=900'
 
 ## Everything that CI runs.
