@@ -175,8 +175,10 @@ class Capture:
             kind, message = told[death.si_status], lines.pop()
         else:
             message = f"its capture process ended with status {death.si_status}"
-        said = f". It said: {' | '.join(lines)}" if lines else ""
-        return kind(f"{self._name}: {message}{said}")
+        if lines:
+            message = f"{message.removesuffix('.')}. It said: {' | '.join(lines)}"
+        # A pipeline that is shown to be tried by hand may hold one too.
+        return kind(without_password(f"{self._name}: {message}"))
 
     def _ending(self) -> os.waitid_result | None:
         """How the child, whose end is under way, ended; None where it sleeps in a driver even

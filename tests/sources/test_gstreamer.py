@@ -61,8 +61,18 @@ def test_a_pipeline_that_ends_by_itself_ends_the_source() -> None:
 
 @needs_gstreamer
 def test_a_pipeline_that_cannot_run_is_shown_with_gstreamers_own_words() -> None:
-    with pytest.raises(SourceError, match=r'gst-launch-1\.0 nosuch !.*no element "nosuch"'):
+    with pytest.raises(
+        SourceError, match=r'gst-launch-1\.0 nosuch !.*no element "nosuch"'
+    ) as caught:
         open_source("gst:nosuch", CONFIG)
+    assert "! fakesink. It said: " in str(caught.value)
+
+
+@needs_gstreamer
+def test_a_pipeline_that_cannot_run_does_not_show_its_password() -> None:
+    with pytest.raises(SourceError) as caught:
+        open_source("gst:nosuch location=rtsp://me:1234@host/1 ! decodebin", CONFIG)
+    assert "1234" not in str(caught.value)
 
 
 @needs_gstreamer
