@@ -108,7 +108,8 @@ def to_schema() -> dict[str, Any]:
 
 
 def check_mode(path: Path) -> None:
-    """Refuse a file that somebody else may write, or that shows everybody a password.
+    """Refuse what is no file, one that somebody else may write, or one that shows everybody a
+    password.
 
     Who writes the file decides where results go and which programs run. Raises ConfigError
     with the remedy; a password is never quoted.
@@ -117,6 +118,9 @@ def check_mode(path: Path) -> None:
         status = path.stat()
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise ConfigError(f"{path} is {kind}; give the TOML file itself")
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid not in (0, os.geteuid()):
         raise ConfigError(

@@ -212,6 +212,16 @@ def test_a_file_that_others_may_write_is_refused(mode: int, tmp_path: Path) -> N
         check_mode(written(tmp_path, "", mode))
 
 
+def test_what_is_no_file_is_refused_as_such_before_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path, kind in ((tmp_path, "a directory"), (pipe, "no regular file")):
+        with pytest.raises(ConfigError, match=f"is {kind}") as caught:
+            check_mode(path)
+        assert "chmod" not in str(caught.value)
+
+
 def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, "")
     if os.geteuid() == 0:
