@@ -97,10 +97,11 @@ install: install-library install-service
 # Beside the old library until it is complete; then nothing of the old one stays.
 LIBRARY = $(DESTDIR)$(PREFIX)/lib/edgefer
 install-library:
+	@command -v '$(TARGET_PYTHON)' >/dev/null || { echo "$(TARGET_PYTHON) is not here, or cannot be run: give TARGET_PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(TARGET_PYTHON) -m pip --version >/dev/null || { echo "$(TARGET_PYTHON) has no pip: apt install python3-pip" >&2; exit 1; }
 	rm -rf '$(LIBRARY).new'
 	PIP_ROOT_USER_ACTION=ignore $(TARGET_PYTHON) $(PIP) --no-compile --target '$(LIBRARY).new' \
-		$(call lock_of,tests/lock-$(shell $(TARGET_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt) '.[$(EXTRAS)]'
+		$(call lock_of,tests/lock-$(shell $(TARGET_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null).txt) '.[$(EXTRAS)]'
 	rm -rf '$(LIBRARY).new/bin' '$(LIBRARY).new'/*.dist-info/direct_url.json
 	$(TARGET_PYTHON) -m compileall -q -j 0 -d '$(PREFIX)/lib/edgefer' '$(LIBRARY).new'
 	chmod -R u=rwX,go=rX '$(LIBRARY).new'

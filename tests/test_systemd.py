@@ -241,6 +241,21 @@ def make(target: str, folder: Path) -> None:
     run("make", target, *(f"{name}={text}" for name, text in given.items()), MAKEFLAGS="")
 
 
+def test_a_python_that_is_not_there_is_not_told_to_install_pip(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["make", "install", f"DESTDIR={tmp_path}", f"TARGET_PYTHON={tmp_path}/python3"],
+        cwd=REPOSITORY,
+        env={**os.environ, "MAKEFLAGS": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert f"{tmp_path}/python3 is not here" in done.stderr
+    assert "has no pip" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_installed_runs_from_anywhere_and_goes_without_a_trace(tmp_path: Path) -> None:
     staged = tmp_path / "staged"
     stale = staged / "opt/here/lib/edgefer/edgefer/of_an_older_version.py"
