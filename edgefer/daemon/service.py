@@ -16,6 +16,7 @@ import os
 import signal
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ STOPPING = 2.5
 
 KILLED = 143
 """The exit status after a second SIGTERM: 128 + 15, as shells have it."""
+
+THREADS = 6
+"""For what blocks: disks, opening and loading."""
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +78,15 @@ def serve(path: Path) -> None:
     asyncio.run(Service(path, config, notifier).run())
 
 
+def _threads() -> ThreadPoolExecutor:
+    """All started now: one more, later, may find no memory, and then hangs the event loop that
+    waits for it to begin."""
+    pool, together = ThreadPoolExecutor(THREADS, "blocking"), threading.Barrier(THREADS)
+    for _ in range(THREADS):
+        pool.submit(together.wait)
+    return pool
+
+
 class Service:
     """One daemon; `run` it once, in the main thread."""
 
@@ -90,6 +103,7 @@ class Service:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT; raises what ended it otherwise."""
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(_threads())
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop, number)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self._reload(), "reload"))
