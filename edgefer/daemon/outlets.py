@@ -76,6 +76,11 @@ class Outlets:
         if self._lines is not None:
             self._lines.tell(camera, told)
 
+    def away(self, camera: str) -> None:
+        """A camera is lost or closed: what it saw last is seen no more."""
+        if self._mqtt is not None:
+            self._mqtt.away(camera)
+
     async def close(self) -> None:
         """Send and write what waits, for a second or so, and leave."""
         await asyncio.gather(*(sink.close() for sink in self._sinks().values()))

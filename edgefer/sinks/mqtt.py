@@ -31,7 +31,15 @@ from edgefer.outputs import MqttConfig
 from edgefer.sinks.mqtt_session import BrokerLost, Login, Message, Session
 from edgefer.sinks.outbox import Outbox
 from edgefer.sinks.tls import client_context
-from edgefer.sinks.topics import OFFLINE, ONLINE, Topics, announcements, payload, state_payload
+from edgefer.sinks.topics import (
+    OFFLINE,
+    ONLINE,
+    Topics,
+    announcements,
+    away_payload,
+    payload,
+    state_payload,
+)
 from edgefer.timing import clock
 
 STEADY = 10.0
@@ -117,7 +125,16 @@ class Mqtt:
         if now - self._last_state.get(camera, -1e9) < self._config.interval:
             return
         self._last_state[camera] = now
-        message = Message(self.topics.state(camera), state_payload(reading), self._config.qos)
+        self._leave_state(camera, state_payload(reading))
+
+    def away(self, camera: str) -> None:
+        """Leave the state of a camera that is lost or closed, however young the last one is; its
+        next reading is due at once."""
+        self._last_state.pop(camera, None)
+        self._leave_state(camera, away_payload())
+
+    def _leave_state(self, camera: str, told: bytes) -> None:
+        message = Message(self.topics.state(camera), told, self._config.qos)
         with self._events.changed:
             self._states[camera] = message
             self._unsent[camera] = None
@@ -192,7 +209,7 @@ class Mqtt:
         """Say who is here, and how each camera stands."""
         if self.topics.home_assistant:
             session.subscribe(self.topics.home_assistant)
-        for topic, config in announcements(self.topics, self._labels):
+        for topic, config in announcements(self.topics, self._labels, self._config.interval):
             session.send(Message(topic, config, 1, True))
         session.send(Message(self.topics.availability, ONLINE, 1, True))
         with self._events.changed:

@@ -8,11 +8,14 @@
                            {"time": "2025-01-31T12:00:00.123+00:00", "sequence": 12, "faces": 2,
                             "expression": "happy" or null, "probability": 0.91 or null,
                             "age_ms": 9.1}
-                           expression and probability are those of the largest face
+                           expression and probability are those of the largest face. A camera
+                           that is lost or closed leaves {"time": ..., "sequence": null,
+                           "faces": 0, "expression": null, "probability": null, "age_ms": null}
     P/NAME/CAMERA/event    every event, in order; not retained:
                            {"time": ..., "event": "expression_changed", ...} as events.py says
     D/KIND/NAME_CAMERA_WHAT/config   discovery, retained, where D is `discovery`: the sensors
-                           "expression" and "faces", and the event entity "event"
+                           "expression" and "faces", and the event entity "event". A sensor
+                           whose state has not come for some time is shown as unavailable
 
 Times are UTC, of the moment the message was made; `captured` in an event is seconds on a clock
 that only this machine has. An expression is how a face looks, not what is felt.
@@ -21,6 +24,7 @@ that only this machine has. An expression is how a face looks, not what is felt.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -95,21 +99,32 @@ def state_payload(reading: Reading) -> bytes:
     )
 
 
+def away_payload() -> bytes:
+    """The state of a camera that sees nothing any more."""
+    nothing = dict.fromkeys(("expression", "probability", "age_ms"))
+    return payload({"sequence": None, "faces": 0, **nothing})
+
+
 def payload(record: Mapping[str, Any]) -> bytes:
     """A record as JSON, with the time in front."""
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     return json.dumps({"time": now, **record}, separators=(",", ":")).encode()
 
 
-def announcements(topics: Topics, labels: Sequence[str]) -> list[tuple[str, bytes]]:
+def announcements(
+    topics: Topics, labels: Sequence[str], interval: float
+) -> list[tuple[str, bytes]]:
     """Home Assistant's discovery messages, each to be retained; [] where nobody asked for them.
 
-    `labels` are all expressions the model knows. Source of the keys:
+    `labels` are all expressions the model knows; `interval` seconds pass between two states.
+    Source of the keys:
     https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
     """
     if not topics.discovery:
         return []
     told = []
+    # Our own process or a camera may hang with the connection up: an old value must not stay.
+    expire = max(30, math.ceil(3 * interval))
     for camera in topics.cameras:
         state, event = topics.state(camera), topics.event(camera)
         entities: dict[tuple[str, str], dict[str, Any]] = {
@@ -120,6 +135,7 @@ def announcements(topics: Topics, labels: Sequence[str]) -> list[tuple[str, byte
                 "value_template": "{{ value_json.expression or 'none' }}",
                 "device_class": "enum",
                 "options": [*labels, "none"],
+                "expire_after": expire,
                 "json_attributes_topic": state,
                 "icon": "mdi:emoticon-outline",
             },
@@ -128,6 +144,7 @@ def announcements(topics: Topics, labels: Sequence[str]) -> list[tuple[str, byte
                 "state_topic": state,
                 "value_template": "{{ value_json.faces }}",
                 "state_class": "measurement",
+                "expire_after": expire,
                 "icon": "mdi:face-recognition",
             },
             ("event", "event"): {

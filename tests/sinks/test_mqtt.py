@@ -223,6 +223,52 @@ def test_home_assistant_is_told_again_when_it_starts(broker: Broker) -> None:
     assert {topic for topic, _, retained in late.heard if retained} > topics
 
 
+@pytest.mark.parametrize(("interval", "seconds"), [(0.02, 30), (15.1, 46)])
+def test_home_assistant_lets_a_sensor_expire_and_not_an_event(
+    broker: Broker, interval: float, seconds: int
+) -> None:
+    config = replace(QUICK, discovery="homeassistant", interval=interval)
+    with Listener(broker.port) as ear, connected(broker.port, config):
+        until(lambda: bool(ear.on("edgefer/wall/availability")))
+        told = {
+            topic.split("/")[2]: json.loads(payload)
+            for topic, payload, _ in ear.heard
+            if topic.startswith("homeassistant/")
+        }
+    assert {name: keys.get("expire_after") for name, keys in told.items()} == {
+        "wall_hall_expression": seconds,
+        "wall_hall_faces": seconds,
+        "wall_hall_event": None,
+    }
+
+
+def test_a_camera_that_is_away_is_told_at_once_and_to_who_asks_later(broker: Broker) -> None:
+    def states() -> list[dict[str, Any]]:
+        return [json.loads(payload) for payload in ear.on("edgefer/wall/hall/state")]
+
+    config = replace(QUICK, interval=3600, discovery="homeassistant")
+    with Listener(broker.port) as ear, connected(broker.port, config) as mqtt:
+        mqtt.put("hall", reading(1))
+        until(lambda: len(states()) == 1)
+        mqtt.put("hall", reading(2))  # within the interval
+        mqtt.away("hall")
+        until(lambda: len(states()) == 2)
+        away = states()[1]
+        assert away.pop("time").endswith("+00:00")
+        assert away == {
+            "sequence": None,
+            "faces": 0,
+            "expression": None,
+            "probability": None,
+            "age_ms": None,
+        }
+        ear.client.publish("homeassistant/status", "online", qos=1)
+        until(lambda: len(states()) == 3)
+        assert states()[2]["sequence"] is None
+        mqtt.put("hall", reading(3))
+        until(lambda: [state["sequence"] for state in states()] == [1, None, None, 3])
+
+
 def test_a_wrong_password_is_told_and_not_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
