@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from edgefer.errors import ConfigError, UnknownName
@@ -12,6 +13,31 @@ SCHEMES = ("demo", "test", "file", "v4l2", "rtsp", "rtsps", "csi", "gst")
 """What a URL may begin with; without one it is a path."""
 
 _USER = re.compile(r"(?<=://)(?P<user>[^/\s@:]+)(?P<password>:[^/\s@]*)?@")
+
+MASK = "***"
+
+_QUERY = re.compile(
+    r"(?<=[?&;])(?:[\w-]*[_-])?"
+    r"(?:pass|passwd|password|pwd|pw|loginpas|token|key|secret|auth|sig|signature)"
+    r"=(?P<value>[^\s&]+)",
+    re.IGNORECASE,
+)
+"""A URL's query: ?user=me&password=SECRET."""
+
+_NAME = (
+    r"[\w-]*?(?<![a-z0-9])(?:pw|pwd|passwd|password|passphrase|token|secret(?:-access)?(?:-key)?)"
+)
+_PROPERTY = re.compile(
+    rf"(?<![\w?&;-]){_NAME}[ \t]*=[ \t]*(?!\"\"|''|&)"
+    r"""(?P<value>(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\\.|[^\s\\])+)""",
+    re.IGNORECASE,
+)
+"""A GStreamer element's property, user-pw=SECRET or "SECRET", whose other short names mean
+something else (pass=, key=); and the path of cameras that take user=me_password=SECRET in it."""
+_QUOTED = re.compile(
+    rf"(?P<mark>[\"']){_NAME}=(?P<value>(?:(?!(?P=mark))[^\n])+)(?P=mark)", re.IGNORECASE
+)
+"""The same as one word of a shell: "user-pw=a b"."""
 
 
 def scheme(url: str) -> str:
@@ -27,14 +53,53 @@ def check_scheme(key: str, url: str) -> None:
 
 
 def without_password(text: str) -> str:
-    """The same text, fit for a log: what stands between "//" and "@" is blotted out."""
-    # Up to the last "@": FFmpeg takes a password that holds one.
-    return re.sub(r"(?<=://)[^/\s]+@", "***@", text)
+    """The same text, fit for a log: *** instead of each password, token or key of a URL or of a
+    GStreamer pipeline. What is masked twice stays as it is."""
+    kept, end = [], 0
+    for begin, after in _merged(sorted(_secret_spans(text))):
+        kept += [text[end:begin], MASK]
+        end = after
+    return "".join(kept) + text[end:]
 
 
 def has_password(text: str) -> bool:
-    """True where a URL in the text has user:password@ in front of its host."""
-    return any(found["password"] for found in _USER.finditer(text))
+    """True where a URL in the text has user:password@ in front of its host, or a URL's query or a
+    pipeline's property gives one."""
+    return any(found["password"] for found in _USER.finditer(text)) or any(_given(text))
+
+
+def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
+    # Up to the last "@": FFmpeg takes a password that holds one.
+    for user in re.finditer(r"(?<=://)[^/\s]+(?=@)", text):
+        yield user.span()
+    yield from _given(text)
+
+
+def _given(text: str) -> Iterator[tuple[int, int]]:
+    """Where the values of keys and properties are."""
+    for pattern in (_QUERY, _PROPERTY, _QUOTED):
+        for found in pattern.finditer(text):
+            value, end = found["value"], found.end("value")
+            # What ends the sentence, or the quotation around the URL, is no part of it.
+            if text[end : end + 1].isspace() and value[0] not in "\"'":
+                value = value[:-1] if value[-1] in ":,;." else value
+                value = value.rstrip("\"')]}>")
+            if value:
+                begin = found.start("value")
+                yield begin, begin + len(value)
+
+
+def _merged(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Sorted spans, those that overlap made one."""
+    begin = end = -1
+    for first, after in spans:
+        if first > end:
+            if end >= 0:
+                yield begin, end
+            begin = first
+        end = max(end, after)
+    if end >= 0:
+        yield begin, end
 
 
 def check_place(key: str, url: str) -> None:

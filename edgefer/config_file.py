@@ -137,9 +137,9 @@ def check_mode(path: Path) -> None:
         for keys, value in _strings(tables):
             if has_password(value):
                 raise ConfigError(
-                    f"{_place(path, text, keys)}: {_named(keys, tables)} has a password in its "
-                    f"URL, and every user can read the file (mode {mode:o}). Name the password's "
-                    f"place with the key password instead, or close the file: chmod o= {path}"
+                    f"{_place(path, text, keys)}: {_named(keys, tables)} has a password in it, and "
+                    f"every user can read the file (mode {mode:o}). Close it: chmod o= {path}; or, "
+                    "where it belongs to user@host, name its place with the key password instead"
                 )
 
 

@@ -240,6 +240,9 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
         ("[[camera]]\nurl = 'rtsp://me:1234@host/1'", 2, "camera #1.url"),
         ("camera = ['rtsp://me:1234@host/1']", 1, "camera #1"),
         ("[webhook]\n\nurl = 'https://me:1234@host/'", 3, "webhook.url"),
+        ("[webhook]\nurl = 'https://host/?token=1234'", 2, "webhook.url"),
+        ("[source]\nurl = 'rtsp://host/1?user=me&password=1234'", 2, "source.url"),
+        ("[source]\nurl = 'gst:rtspsrc user-pw=1234 ! decodebin'", 2, "source.url"),
         ("[source]\nurl = 'gst:rtspsrc location=rtsp://me:1234@host/ ! fakesink'", 2, "source.url"),
     ],
 )
