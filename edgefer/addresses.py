@@ -54,7 +54,7 @@ def check_scheme(key: str, url: str) -> None:
 
 def without_password(text: str) -> str:
     """The same text, fit for a log: *** instead of each password, token or key of a URL or of a
-    GStreamer pipeline. What is masked twice stays as it is."""
+    GStreamer pipeline."""
     kept, end = [], 0
     for begin, after in _merged(sorted(_secret_spans(text))):
         kept += [text[end:begin], MASK]
@@ -81,7 +81,7 @@ def _given(text: str) -> Iterator[tuple[int, int]]:
         for found in pattern.finditer(text):
             value, end = found["value"], found.end("value")
             # What ends the sentence, or the quotation around the URL, is no part of it.
-            if text[end : end + 1].isspace() and value[0] not in "\"'":
+            if pattern is _QUERY and text[end : end + 1].isspace():
                 value = value[:-1] if value[-1] in ":,;." else value
                 value = value.rstrip("\"')]}>")
             if value:
