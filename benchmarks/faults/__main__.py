@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.claims import RESULTS
 from benchmarks.faults import camera, engine, machine, outside
 from benchmarks.faults.outcome import Row
+from benchmarks.faults.shortened import told
 from edgefer.bench.provenance import command_line, environment
 from edgefer.files import replacing
 from edgefer.tables import number
@@ -41,6 +42,7 @@ def main(repeats: int = 3, only: str = "") -> int:
             "argv": command_line(),
             "environment": environment(),
             "repeats": repeats,
+            "shortened": told(),
             "seconds": round(clock() - began),
             "faults": [row.as_record() for row in rows],
         }

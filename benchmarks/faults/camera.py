@@ -11,19 +11,21 @@ import numpy as np
 
 from benchmarks.faults.fault import FROM_ITS_END, FROM_THE_FAULT, LONGEST_GAP, Fault
 from benchmarks.faults.outcome import Outcome
+from benchmarks.faults.shortened import section
 from benchmarks.faults.subject import Subject
 from edgefer.timing import clock
 
 FPS, WIDTH, HEIGHT = 20, 320, 240
 AT = 60
 """The frame from which on the scripted camera has its fault: it is well for three seconds."""
-SETTINGS = "timeout = 1\nstale = 1\nbackoff = 0.1\nbackoff_max = 0.5\n"
+PEOPLE = section("source", 'url = "demo://?fps=10&seed=3&start=40"')
+"""A configuration with a camera that sees faces, slow enough for a loaded machine."""
 
 
-def pattern(more: str = "", settings: str = SETTINGS) -> str:
+def pattern(more: str = "", *settings: str) -> str:
     """A configuration with the scripted camera."""
     url = f"test://?live=1&fps={FPS}&width={WIDTH}&height={HEIGHT}{more}"
-    return f'[source]\nurl = "{url}"\n{settings}'
+    return section("source", f'url = "{url}"', *settings)
 
 
 def _scripted(fault: str, words: str) -> Fault:
@@ -61,8 +63,7 @@ def _killed(folder: Path) -> Outcome:
 
 
 def _slow(folder: Path) -> Outcome:
-    settings = SETTINGS.replace("timeout = 1", "timeout = 3")
-    with Subject(folder, pattern(f"&slow_at={AT}&slow={10 / FPS}", settings)) as subject:
+    with Subject(folder, pattern(f"&slow_at={AT}&slow={10 / FPS}")) as subject:
         subject.steady()
 
         def halved() -> bool:
@@ -119,8 +120,8 @@ def _renumbered(folder: Path) -> Outcome:
     camera.plug_in()
     raw = f"rawvideoparse format=bgr width={WIDTH} height={HEIGHT} framerate={FPS}/1"
     url = f"gst:filesrc location={camera.link} ! {raw}"
-    settings = f"width = {WIDTH}\nheight = {HEIGHT}\n{SETTINGS}"
-    with Subject(folder, f'[source]\nurl = "{url}"\n{settings}') as subject:
+    config = section("source", f'url = "{url}"', f"width = {WIDTH}", f"height = {HEIGHT}")
+    with Subject(folder, config) as subject:
         subject.steady()
         began = clock()
         camera.unplug()

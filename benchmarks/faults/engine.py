@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.faults.camera import PEOPLE
 from benchmarks.faults.fault import FROM_THE_FAULT, LONGEST_GAP, Fault
 from benchmarks.faults.outcome import Outcome
+from benchmarks.faults.shortened import section
 from benchmarks.faults.subject import Seen, Subject
 from edgefer.timing import clock
 
@@ -38,11 +40,8 @@ def _subject(folder: Path, fault: str = "") -> Subject:
         "EDGEFER_TRT_DOUBLE_ONCE": str(folder / "struck"),
         "PYTHONPATH": PATH,
     }
-    config = (
-        '[source]\nurl = "demo://?fps=10&seed=3&start=40"\n'
-        f'[engine]\nmodel = "{plan}"\npython = "{sys.executable}"\ntimeout = 1\n'
-    )
-    return Subject(folder, config, environment=environment)
+    config = section("engine", f'model = "{plan}"', f'python = "{sys.executable}"')
+    return Subject(folder, PEOPLE + config, environment=environment)
 
 
 def _struck(subject: Subject) -> float:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.faults.camera import pattern
-from benchmarks.faults.fault import FROM_THE_FAULT, LONGEST_GAP, Fault
+from benchmarks.faults.camera import PEOPLE, pattern
+from benchmarks.faults.fault import FROM_ITS_END, FROM_THE_FAULT, LONGEST_GAP, Fault
 from benchmarks.faults.outcome import Outcome
-from benchmarks.faults.subject import NeverCame, Seen, Subject
+from benchmarks.faults.outside import AWAY, mqtt, webhook
+from benchmarks.faults.subject import LOOK, NeverCame, Seen, Subject
 from benchmarks.receivers import Ear, Hook
 from edgefer.timing import clock
 
@@ -46,9 +47,7 @@ def _clock_jumps(days: int) -> Callable[[Path], Outcome]:
             Ear(broker.port) as ear,
             Subject(
                 folder,
-                '[source]\nurl = "demo://?fps=10&seed=3&start=40"\ntimeout = 1\n'
-                f'[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\nname = "faults"\n'
-                f'interval = 0.05\n[webhook]\nurl = "http://127.0.0.1:{hook.port}/"\n',
+                PEOPLE + mqtt(broker.port) + webhook(hook.port),
                 environment=environment,
             ) as subject,
         ):
@@ -114,9 +113,9 @@ def _load(folder: Path) -> Outcome:
         return _unmoved(subject, began, outcome)
 
 
-def _limited(pid: int) -> float:
+def _limited(pid: int, most: int = 1 << 20) -> float:
     """From now on the process gets no more memory; what it has stays."""
-    resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+    resource.prlimit(pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
     return clock()
 
 
@@ -129,10 +128,25 @@ def _child_without_memory(folder: Path) -> Outcome:
         return subject.outcome(began, noticed, (began, subject.wait_reading(live.at).at))
 
 
-def _daemon_without_memory(folder: Path) -> Outcome:
+def _all_without_memory(folder: Path) -> Outcome:
     with Subject(folder, pattern(), environment=NO_HEAP) as subject:
         subject.steady()
-        return _restarted(subject, _limited(subject.daemon.process.pid), "")
+        pid, child = subject.daemon.process.pid, subject.child("capture_child")
+        began = _limited(pid)
+        os.kill(child, signal.SIGKILL)
+        killed = subject.wait_said("killed by signal 9", began)
+        noticed = subject.wait_said("opening it again", killed.at + LOOK)
+        _pause(AWAY)
+        back = _limited(pid, resource.RLIM_INFINITY)
+        return subject.outcome(began, noticed, (back, subject.wait_reading(back).at))
+
+
+def _killed(folder: Path) -> Outcome:
+    with Subject(folder, pattern()) as subject:
+        subject.steady()
+        began = clock()
+        subject.daemon.send(signal.SIGKILL)
+        return _restarted(subject, began, "")
 
 
 def _stopped(folder: Path) -> Outcome:
@@ -208,10 +222,17 @@ FAULTS = (
         _child_without_memory,
     ),
     Fault(
-        "memory limit, its own",
-        f"RLIMIT_AS of the daemon, below what it has; {RESTARTED}",
+        "memory limit, for a while",
+        "RLIMIT_AS of the daemon, below what it has, and SIGKILL to the capture process, so that "
+        f"more is needed; lifted {AWAY:g} s after it was noticed",
+        FROM_ITS_END,
+        _all_without_memory,
+    ),
+    Fault(
+        "daemon killed",
+        f"SIGKILL, as the kernel does at MemoryMax; {RESTARTED}",
         FROM_THE_FAULT,
-        _daemon_without_memory,
+        _killed,
     ),
     Fault(
         "event loop hangs",

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.faults.camera import PEOPLE
 from benchmarks.faults.fault import Fault
 from benchmarks.faults.outcome import Outcome
+from benchmarks.faults.shortened import section
 from benchmarks.faults.subject import Subject
 from benchmarks.receivers import Ear, Hook
 from edgefer.timing import clock
 
-CAMERA = '[source]\nurl = "demo://?fps=10&seed=3&start=40"\n'
-QUICK = "timeout = 1\nbackoff = 0.1\nbackoff_max = 0.5\n"
 AWAY = 2.0
 """Seconds that the cause lasts after it was noticed."""
 DISK = 192 * 1024
@@ -33,7 +33,7 @@ def _broker_gone(folder: Path) -> Outcome:
 
     with (
         Broker(folder, "allow_anonymous true") as broker,
-        Subject(folder, f"{CAMERA}{_mqtt(broker.port)}") as subject,
+        Subject(folder, PEOPLE + mqtt(broker.port)) as subject,
     ):
         subject.steady()
         subject.wait_said("mqtt: connected")
@@ -54,7 +54,7 @@ def _broker_slow(folder: Path) -> Outcome:
     with (
         Broker(folder, "allow_anonymous true") as broker,
         SlowWire(broker.port, 1e6) as wire,
-        Subject(folder, f"{CAMERA}{_mqtt(wire.port)}") as subject,
+        Subject(folder, PEOPLE + mqtt(wire.port)) as subject,
     ):
         subject.steady()
         subject.wait_said("mqtt: connected")
@@ -71,14 +71,18 @@ def _broker_slow(folder: Path) -> Outcome:
             return subject.outcome(began, noticed, (back, resumed), sink="mqtt")
 
 
-def _mqtt(port: int) -> str:
-    return f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\nname = "faults"\ninterval = 0.05\n{QUICK}'
+def mqtt(port: int) -> str:
+    place = ('host = "127.0.0.1"', f"port = {port}", 'name = "faults"')
+    return section("mqtt", *place, "interval = 0.05")
+
+
+def webhook(port: int) -> str:
+    return section("webhook", f'url = "http://127.0.0.1:{port}/"', "attempts = 50")
 
 
 def _webhook_refused(folder: Path) -> Outcome:
     first = Hook()
-    url = f'[webhook]\nurl = "http://127.0.0.1:{first.port}/"\nattempts = 50\n{QUICK}'
-    with Subject(folder, f"{CAMERA}{url}") as subject:
+    with Subject(folder, PEOPLE + webhook(first.port)) as subject:
         with first:
             subject.steady()
             subject.wait(lambda: first.count, "a post")
@@ -94,7 +98,7 @@ def _webhook_refused(folder: Path) -> Outcome:
 def _disk_full(folder: Path) -> Outcome:
     with _small_disk(folder) as disk:
         path = disk.folder / "lines.jsonl"
-        with Subject(folder, CAMERA, jsonl=path) as subject:
+        with Subject(folder, PEOPLE, jsonl=path) as subject:
             subject.steady()
             began = clock()
             disk.fill(subject.daemon.process.pid)

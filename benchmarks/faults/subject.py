@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.faults.outcome import Outcome
+from benchmarks.faults.shortened import section
 from benchmarks.processes import PROC, Family, descendants, family
 from edgefer.timing import clock
 
@@ -76,7 +77,7 @@ class Subject:
         self.daemon = Daemon(
             place,
             f'{self._config}\n[jsonl]\npath = "{jsonl}"\ncontent = "readings"\n'
-            '[daemon]\nlog = "json"\npatience = 1.0\n',
+            + section("daemon", 'log = "json"'),
             watchdog=self._watchdog,
             environment=self._environment,
         )
