@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edgefer.doctor.machine import SYSTEM_PYTHON, Machine, Ran
+from edgefer.doctor.probe import DISTRIBUTIONS
 
 PYTHON = "/opt/edgefer/bin/python"
 
@@ -117,7 +118,10 @@ ORT = said({"python": "3.10.12", "installed": {"onnxruntime": "1.23.2"}, "versio
             "listed": ["AzureExecutionProvider", "CPUExecutionProvider"],
             "usable": ["CPUExecutionProvider"]})  # fmt: skip
 
+DAEMON = dict.fromkeys(DISTRIBUTIONS["daemon"], "1.0")
+
 OWN: Answers = {
+    f"{PYTHON} daemon": said({"python": "3.10.12", "installed": DAEMON}),
     f"{PYTHON} tensorrt": absent("tensorrt"),
     f"{PYTHON} pycuda": absent("pycuda"),
     f"{PYTHON} onnxruntime": ORT,

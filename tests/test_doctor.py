@@ -26,9 +26,12 @@ from edgefer.doctor.machine import SYSTEM_PYTHON, Machine, Ran, run
 from edgefer.doctor.models import YUNET
 from edgefer.doctor.probe import RELU
 from edgefer.doctor.software import PROBE, missing_library
+from edgefer.files import read_toml
 from edgefer.sources.gstreamer import PACKAGES
+from tests.conftest import REPOSITORY
 from tests.doctor_machines import (
     BARE,
+    DAEMON,
     NANO,
     NANO_ANSWERS,
     ORIN,
@@ -110,9 +113,26 @@ def test_a_machine_that_shows_nothing_is_unavailable_and_never_guessed(tmp_path:
     machine = laid(tmp_path, {}, {})
     found = examine(machine)
     hidden = {"device", "memory", "swap", "CPU clock", "temperature", "throttling", "TensorRT",
-              "PyCUDA", "ONNX Runtime", "OpenCV"}  # fmt: skip
+              "PyCUDA", "ONNX Runtime", "OpenCV", "daemon"}  # fmt: skip
     assert {name for name, state in states(found).items() if state == "unavailable"} == hidden
     assert all(named(found, name).text.startswith("unavailable") for name in hidden)
+
+
+def test_the_daemons_packages_and_its_unit_are_looked_for(tmp_path: Path) -> None:
+    unit = {"/usr/local/lib/systemd/system/edgefer.service": ""}
+    whole = named(examine(laid(tmp_path / "a", changed(PC, unit), PC_ANSWERS)), "daemon")
+    assert (whole.state, "the unit is installed" in whole.text) == ("ok", True)
+    less = {name: version for name, version in DAEMON.items() if name != "paho-mqtt"}
+    answers = {**PC_ANSWERS, f"{PYTHON} daemon": said({"python": "3.10.12", "installed": less})}
+    part = named(examine(laid(tmp_path / "b", PC, answers)), "daemon")
+    assert part.state == "note"
+    assert part.text == "paho-mqtt not installed; no unit is installed"
+    assert part.remedy == f"{PYTHON} -m pip install 'edgefer[daemon]'"
+
+
+def test_the_daemons_packages_are_those_of_the_extra() -> None:
+    extras = read_toml(REPOSITORY / "pyproject.toml")["project"]["optional-dependencies"]
+    assert {wanted.partition(">=")[0] for wanted in extras["daemon"]} == {*DAEMON}
 
 
 def test_a_check_that_is_broken_leaves_the_rest_of_the_page(

@@ -39,6 +39,7 @@ CHECKS: tuple[Check, ...] = (
     software.pycuda,
     software.onnxruntime,
     software.opencv,
+    software.service,
     power.power_mode,
     power.clocks,
     power.temperature,

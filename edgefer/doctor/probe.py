@@ -82,9 +82,20 @@ def cv2() -> Dict[str, Any]:
     return {"version": opencv.__version__, "haar": hasattr(opencv, "CascadeClassifier")}
 
 
-ASKED = {"tensorrt": tensorrt, "pycuda": pycuda, "onnxruntime": onnxruntime, "cv2": cv2}
+def daemon() -> Dict[str, Any]:
+    return {}  # its packages have no hardware to look for: that they are installed is enough
+
+
+ASKED = {
+    "daemon": daemon,
+    "tensorrt": tensorrt,
+    "pycuda": pycuda,
+    "onnxruntime": onnxruntime,
+    "cv2": cv2,
+}
 
 DISTRIBUTIONS = {
+    "daemon": ("paho-mqtt", "prometheus-client", "httpx", "starlette", "uvicorn"),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "tensorrt": ("tensorrt", "tensorrt-bindings", "tensorrt-cu12-bindings",
                  "tensorrt-cu13-bindings"),

@@ -1,4 +1,5 @@
-"""What is installed: Python, TensorRT, PyCUDA, ONNX Runtime, OpenCV, and whether each loads."""
+"""What is installed: Python, TensorRT, PyCUDA, ONNX Runtime, OpenCV, and whether each loads; and
+what the daemon needs."""
 
 from __future__ import annotations
 
@@ -12,10 +13,17 @@ from typing import Any
 from edgefer import __version__
 from edgefer.doctor.finding import Finding, Topic, listed
 from edgefer.doctor.machine import SYSTEM_PYTHON, Machine
+from edgefer.doctor.probe import DISTRIBUTIONS
 
 topic = Topic("software")
 
 PROBE = Path(__file__).with_name("probe.py")
+
+UNITS = tuple(
+    f"{place}/systemd/system/edgefer.service"
+    for place in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+)
+"""Where systemd looks (systemd.unit(5))."""
 
 # Any: the probe's JSON.
 Report = dict[str, Any]
@@ -157,6 +165,19 @@ def opencv(machine: Machine) -> list[Finding]:
         return [topic.ok("OpenCV", str(report["version"]))]
     text = f"{report['version']} has no Haar cascades: only YuNet finds faces"
     return [topic.note("OpenCV", text, older)]
+
+
+def service(machine: Machine) -> list[Finding]:
+    """The packages of `edgefer daemon`, and whether systemd knows its unit."""
+    report = _probe(machine, machine.python, "daemon")
+    if "fault" in report:
+        return [topic.unavailable("daemon", report["fault"])]
+    unit = "the unit is" if any(map(machine.there, UNITS)) else "no unit is"
+    if missing := [name for name in DISTRIBUTIONS["daemon"] if name not in report["installed"]]:
+        text = f"{listed(missing)} not installed; {unit} installed"
+        remedy = f"{machine.python} -m pip install 'edgefer[daemon]'"
+        return [topic.note("daemon", text, remedy)]
+    return [topic.ok("daemon", f"its packages are installed, {unit} installed")]
 
 
 def _probe(machine: Machine, python: str, module: str) -> Report:
