@@ -116,6 +116,7 @@ class Camera:
                     self._read(reading)
         finally:  # nobody is in sight of a camera that is closed
             self._tell(self._events.left(self._tracker.finish(), clock()))
+            self.outlets.away(self.name)
 
     def _tolerate(self, error: Exception) -> None:
         """By a worker's thread; the models have told of the error already."""
@@ -156,6 +157,8 @@ class Camera:
         source = self._source
         if isinstance(source, LiveSource):
             if source.state in ("opening", "waiting"):
+                if self._part.standing.state == "ok":
+                    self.outlets.away(self.name)
                 self._part.report("recovering", source.reason or f"opening {source.name}")
             elif self._part.standing.state == "ok":
                 self._part.report("ok", source.complaint)

@@ -29,10 +29,15 @@ class RecordingOutlets(Outlets):
     def __init__(self) -> None:
         self.readings: list[Reading] = []
         self.events: list[dict[str, Any]] = []
+        self.times_away = 0
 
     def read(self, camera: str, reading: Reading) -> None:
         assert camera == "door"
         self.readings.append(reading)
+
+    def away(self, camera: str) -> None:
+        assert camera == "door"
+        self.times_away += 1
 
     def tell(self, camera: str, event: Event) -> None:
         assert camera == "door"
@@ -86,6 +91,7 @@ def test_readings_are_counted_and_go_out_with_their_events() -> None:
     assert [r.sequence for r in scene.outlets.readings][:30] == list(range(30))
     assert 'edgefer_frames_total{camera="door"} 30.0' in scene.page()
     assert [e["event"] for e in scene.outlets.events] == ["face_appeared", "face_left"]
+    assert scene.outlets.times_away == 1
 
 
 def test_a_source_that_ends_is_opened_again() -> None:
@@ -157,6 +163,19 @@ def test_a_camera_that_is_away_leaves_nobody_in_sight(monkeypatch: pytest.Monkey
     scene.until(left)
     assert left()
     assert scene.camera.status()["frames"] == 5
+
+
+def test_a_live_camera_that_is_lost_is_told_to_be_away() -> None:
+    scene = Scene("test://?live=1&fps=50&width=160&height=120&die_at=5&once=1")
+
+    def back() -> bool:
+        scene.camera.look(models_recover=False)
+        readings = scene.outlets.readings
+        return bool(readings) and readings[-1].sequence > 10
+
+    scene.until(back)
+    assert scene.outlets.times_away == 2  # when it died, and at the end
+    assert 'edgefer_reconnects_total{camera="door"} 1.0' in scene.page()
 
 
 def test_the_models_recovery_is_not_held_against_the_camera() -> None:
