@@ -130,6 +130,17 @@ def test_the_daemons_packages_and_its_unit_are_looked_for(tmp_path: Path) -> Non
     assert part.remedy == f"{PYTHON} -m pip install 'edgefer[daemon]'"
 
 
+def test_packages_beside_edgefer_alone_are_found(tmp_path: Path) -> None:
+    (tmp_path / "cv2.py").write_text("__version__ = '9.9'")
+    done = subprocess.run(
+        [sys.executable, "-I", str(PROBE), "cv2", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout.splitlines()[-1])["version"] == "9.9"
+
+
 def test_the_daemons_packages_are_those_of_the_extra() -> None:
     extras = read_toml(REPOSITORY / "pyproject.toml")["project"]["optional-dependencies"]
     assert {wanted.partition(">=")[0] for wanted in extras["daemon"]} == {*DAEMON}

@@ -1,6 +1,8 @@
 """Run by the doctor as a program of its own, under any Python since 3.6: what one module says.
 
-    python probe.py MODULE        prints lines of JSON; the last one counts
+    python probe.py MODULE [FOLDER]    prints lines of JSON; the last one counts
+
+FOLDER is where edgefer's own packages are, which PREFIX/bin/edgefer alone knows of.
 
 A module may crash, hang or print while it is imported; here it takes nothing else with it.
 """
@@ -102,7 +104,8 @@ DISTRIBUTIONS = {
 }  # fmt: skip
 
 
-def main(name: str) -> None:
+def main(name: str, *folders: str) -> None:
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
     report = {"python": ".".join(map(str, sys.version_info[:3]))}  # type: Dict[str, Any]
     report["installed"] = versions(*DISTRIBUTIONS.get(name, ()))
     # Said before the import: it may be killed for taking too long, or crash.
@@ -116,4 +119,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

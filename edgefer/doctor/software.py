@@ -182,7 +182,8 @@ def service(machine: Machine) -> list[Finding]:
 
 def _probe(machine: Machine, python: str, module: str) -> Report:
     """What probe.py says of `module`; `fault` where it said nothing."""
-    ran = machine.ask(python, str(PROBE), module)
+    own = [str(PROBE.parents[2])] if python == machine.python else []
+    ran = machine.ask(python, str(PROBE), module, *own)
     try:
         report: Report = json.loads(ran.out.strip().splitlines()[-1])
     except (IndexError, ValueError):
