@@ -81,8 +81,14 @@ class Outlets:
         if self._mqtt is not None:
             self._mqtt.away(camera)
 
-    async def close(self) -> None:
-        """Send and write what waits, for a second or so, and leave."""
+    async def close(self, successor: Outlets | None = None) -> None:
+        """Send and write what waits, for a second or so, and leave.
+
+        With a successor, which is to be started afterwards, what only the old configuration
+        announced is removed; without one it stays announced, for the next start.
+        """
+        if self._mqtt is not None and successor is not None:
+            self._mqtt.retire(successor._mqtt)
         await asyncio.gather(*(sink.close() for sink in self._sinks().values()))
         for name in self._parts:
             self._health.remove(name)

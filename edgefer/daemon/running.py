@@ -116,7 +116,7 @@ class Running:
             past, self._outlets = self._outlets, outlets
             for camera, _ in self._cameras.values():
                 camera.outlets = outlets
-            await past.close()
+            await past.close(outlets)
             outlets.start()
         await self._change_cameras(before, config)
         if web is not self._web:

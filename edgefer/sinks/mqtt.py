@@ -85,6 +85,9 @@ class Mqtt:
         self._states: dict[str, Message] = {}  # the newest of each camera
         self._unsent: dict[str, None] = {}  # cameras whose state was not sent yet, in order
         self._last_state: dict[str, float] = {}
+        self._stale: dict[str, Message] = {}  # retained by topic, and to be replaced
+        self._successor: Mqtt | None = None
+        self._said_offline = False
         self._ending = False
         self._deadline = 0.0
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
@@ -144,6 +147,33 @@ class Mqtt:
         """Leave an event, as `Event.as_record` gives it."""
         self._events.put(Message(self.topics.event(camera), payload(record), self._config.qos))
 
+    def retire(self, successor: Mqtt | None) -> None:
+        """Another configuration follows: what it does not announce is removed from the broker.
+
+        For who is about to `close` this and to `start` the successor (None: MQTT is given up).
+        Topics alone decide: at another address may be the same broker, and Home Assistant
+        forgets what its user changed of an entity that is removed.
+        """
+        announced = self._retained() - {self.topics.availability}
+        stale = self._stale | {topic: Message(topic, b"", 1, True) for topic in announced}
+        kept = set() if successor is None else successor._retained()
+        self._stale = {topic: said for topic, said in stale.items() if topic not in kept}
+        self._successor = successor
+
+    def _retained(self) -> set[str]:
+        topics = {topic for topic, _ in announcements(self.topics, (), self._config.interval)}
+        return topics | {self.topics.availability}
+
+    def _bequeath(self) -> None:
+        """What this broker was not there to hear, the successor says."""
+        heir = self._successor
+        if heir is None or heir._config.host != self._config.host:
+            return
+        left = dict(self._stale)
+        if not self._said_offline and self.topics.availability != heir.topics.availability:
+            left[self.topics.availability] = self._login.will
+        heir._stale = left
+
     async def close(self) -> None:
         """Send what waits within FAREWELL, say "offline" and leave. Safe to call twice."""
         if not self._ending:
@@ -153,6 +183,7 @@ class Mqtt:
             if self._thread.ident is not None:
                 await asyncio.to_thread(self._thread.join, FAREWELL + 0.4)
             self._events.close()
+            self._bequeath()
 
     def _run(self) -> None:
         try:
@@ -187,12 +218,18 @@ class Mqtt:
         """Send until the end; raises BrokerLost."""
         self._greet(session)
         while True:
-            session.wait(lambda: bool(self._events or self._unsent or self._ending))
+            session.wait(lambda: bool(self._waiting() or self._ending))
             if session.home_assistant_started():
                 self._greet(session)
-            if self._ending and (clock() > self._deadline or not (self._events or self._unsent)):
+            if self._ending and (clock() > self._deadline or not self._waiting()):
                 session.send(self._login.will)
+                self._said_offline = True
                 return
+            if stale := self._stale:
+                topic, message = next(iter(stale.items()))
+                session.send(message)
+                del stale[topic]
+                continue
             event = self._events.take()
             if event is not None:
                 try:
@@ -205,8 +242,13 @@ class Mqtt:
             elif (state := self._next_state()) is not None:
                 session.send(state)
 
+    def _waiting(self) -> bool:
+        return bool(self._stale or self._events or self._unsent)
+
     def _greet(self, session: Session) -> None:
         """Say who is here, and how each camera stands."""
+        if self._ending:
+            return  # what is retired must not come back
         if self.topics.home_assistant:
             session.subscribe(self.topics.home_assistant)
         for topic, config in announcements(self.topics, self._labels, self._config.interval):

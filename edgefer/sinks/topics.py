@@ -15,7 +15,8 @@
                            {"time": ..., "event": "expression_changed", ...} as events.py says
     D/KIND/NAME_CAMERA_WHAT/config   discovery, retained, where D is `discovery`: the sensors
                            "expression" and "faces", and the event entity "event". A sensor
-                           whose state has not come for some time is shown as unavailable
+                           whose state has not come for some time is shown as unavailable.
+                           What a reload no longer announces is removed by an empty payload
 
 Times are UTC, of the moment the message was made; `captured` in an event is seconds on a clock
 that only this machine has. An expression is how a face looks, not what is felt.

@@ -90,6 +90,33 @@ def test_each_sink_is_a_part_that_readiness_does_not_hang_on(tmp_path: Path) -> 
     assert len(lines(tmp_path / "out.jsonl")) == 1
 
 
+def test_mqtt_is_told_what_follows_and_which_camera_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mqtt = pytest.importorskip("edgefer.sinks.mqtt", reason="pip install 'edgefer[daemon]'")
+    followers: list[object] = []
+    absent: list[str] = []
+    monkeypatch.setattr(mqtt.Mqtt, "retire", lambda _, after: followers.append(after))
+    monkeypatch.setattr(mqtt.Mqtt, "away", lambda _, camera: absent.append(camera))
+    health = Health()
+    metrics = Metrics(health)
+    broker = Config(mqtt=MqttConfig(host="127.0.0.1", port=1, name="box"))
+
+    async def scenario() -> None:
+        first, second, third = (
+            Outlets(config, (), health, metrics) for config in (broker, broker, Config())
+        )
+        first.away("door")
+        third.away("door")
+        await first.close(second)
+        await second.close(third)
+        await third.close()
+        assert followers == [second._mqtt, None]
+
+    asyncio.run(scenario())
+    assert absent == ["door"]
+
+
 @pytest.mark.parametrize(
     ("config", "error"),
     [

@@ -269,6 +269,106 @@ def test_a_camera_that_is_away_is_told_at_once_and_to_who_asks_later(broker: Bro
         until(lambda: [state["sequence"] for state in states()] == [1, None, None, 3])
 
 
+ANNOUNCING = replace(QUICK, discovery="homeassistant")
+
+
+def announced(name: str, camera: str, prefix: str = "homeassistant") -> set[str]:
+    return {
+        f"{prefix}/{kind}/{name}_{camera}_{what}/config"
+        for kind, what in (("sensor", "expression"), ("sensor", "faces"), ("event", "event"))
+    }
+
+
+def retained(port: int) -> dict[str, bytes]:
+    """All that the broker keeps."""
+    with Listener(port) as ear:
+        # What is kept comes before what is said after it.
+        ear.client.publish("last", "said", qos=2)
+        until(lambda: bool(ear.on("last")))
+        return {topic: payload for topic, payload, kept in ear.heard if kept}
+
+
+def reload(before: Mqtt, after: Mqtt | None) -> None:
+    before.retire(after)
+    asyncio.run(before.close())
+    if after is not None:
+        after.start()
+
+
+@pytest.mark.parametrize(
+    ("config", "cameras", "kept"),
+    [
+        (replace(ANNOUNCING, name="door"), ("hall", "yard"), set()),
+        (replace(ANNOUNCING, prefix="home"), ("hall",), announced("wall", "hall")),
+        (ANNOUNCING, ("hall",), announced("wall", "hall")),
+        (replace(ANNOUNCING, discovery="other"), ("hall", "yard"), set()),
+        (QUICK, ("hall", "yard"), set()),
+        (None, (), set()),
+    ],
+)
+def test_what_a_reload_no_longer_announces_is_removed_and_the_rest_stays(
+    broker: Broker, config: MqttConfig | None, cameras: tuple[str, ...], kept: set[str]
+) -> None:
+    before = Mqtt(replace(ANNOUNCING, port=broker.port), ("hall", "yard"), LABELS)
+    before.start()
+    old = announced("wall", "hall") | announced("wall", "yard")
+    until(lambda: before.standing[0] == "ok")
+    until(lambda: retained(broker.port).keys() == old | {"edgefer/wall/availability"})
+    after = None
+    if config is not None:
+        after = Mqtt(replace(config, port=broker.port), cameras, LABELS)
+    with Listener(broker.port) as ear:
+        reload(before, after)
+        if after is not None:
+            until(lambda: ear.on(after.topics.availability)[-1:] == [b"online"])
+            asyncio.run(after.close())
+        # "offline" comes after what was removed.
+        until(lambda: b"offline" in ear.on("edgefer/wall/availability"))
+        removed = {topic for topic, payload, _ in ear.heard if not payload}
+    left = retained(broker.port)
+    assert removed == old - kept
+    assert old & left.keys() == kept
+    assert left["edgefer/wall/availability"] == b"offline"
+
+
+def test_what_is_announced_stays_for_the_next_start(broker: Broker) -> None:
+    with connected(broker.port, ANNOUNCING) as mqtt:
+        until(lambda: mqtt.standing[0] == "ok")
+        until(lambda: len(retained(broker.port)) == 4)
+    assert announced("wall", "hall") < retained(broker.port).keys()
+
+
+def test_what_the_broker_was_not_there_to_hear_is_removed_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    # A wire that goes dead: the broker itself keeps what it was told.
+    with Broker(tmp_path, OPEN) as broker, SlowWire(broker.port, 1e6) as wire:
+        config = replace(ANNOUNCING, port=wire.port, timeout=0.3)
+        first, second, third = (
+            Mqtt(replace(config, name=name), (camera,), LABELS)
+            for name, camera in (("wall", "hall"), ("door", "yard"), ("wall", "yard"))
+        )
+        first.start()
+        until(lambda: retained(broker.port).get("edgefer/wall/availability") == b"online")
+        wire.dead.set()
+        reload(first, second)
+        reload(second, third)
+        assert announced("wall", "hall") < retained(broker.port).keys()
+        wire.dead.clear()
+        until(lambda: not announced("wall", "hall") & retained(broker.port).keys())
+        until(
+            lambda: (
+                retained(broker.port).items()
+                >= {
+                    "edgefer/wall/availability": b"online",
+                    "edgefer/door/availability": b"offline",
+                }.items()
+            )
+        )
+        assert announced("wall", "yard") < retained(broker.port).keys()
+        asyncio.run(third.close())
+
+
 def test_a_wrong_password_is_told_and_not_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
