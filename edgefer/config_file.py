@@ -107,6 +107,11 @@ def to_schema() -> dict[str, Any]:
     }
 
 
+def place(path: Path, keys: Keys) -> str:
+    """ "FILE:LINE" of these keys, or of the table around them; "FILE" where neither is in it."""
+    return _place(path, read_toml_text(path)[0], keys)
+
+
 def check_mode(path: Path) -> None:
     """Refuse what is no file, one that somebody else may write, or one that shows everybody a
     password.

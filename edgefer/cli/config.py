@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from edgefer.addresses import without_password
 from edgefer.config import SECTIONS, Config
@@ -29,8 +31,8 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     check = actions.add_parser(
         "check",
         help="read FILE and say whether it is right",
-        description="Read FILE as the daemon does, its mode too, and say what it names. Cameras "
-        "are not opened and secrets not read.",
+        description="Read FILE as the daemon does, its mode too, and say what it names; and note "
+        "what is not here now. Cameras are not opened and secrets not read.",
     )
     check.add_argument("file", type=Path, metavar="FILE", help="a TOML file, as show prints it")
     check.set_defaults(call=_check)
@@ -49,20 +51,38 @@ def _schema(_: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     check_mode(args.file)
     config = load_config(args.file)
-    print(f"{args.file}: every key is known, and every value has the right type and range")
+    # Imported here: the other actions need no numpy.
+    from edgefer.daemon import checked
+
+    checked.check(args.file, config)
+    print(f"{args.file}: every key is known, and every value can be meant")
     for camera in config.cameras:
         print(f"camera   {camera.name}: {without_password(camera.source.url)}")
     for name, where in (
         ("jsonl", config.jsonl.path),
         ("mqtt", config.mqtt.host),
-        ("webhook", without_password(config.webhook.url)),
+        ("webhook", _host_of(config.webhook.url)),
         ("http", f"{config.http.host}, port {config.http.port}" if config.http.port else ""),
     ):
         print(f"{name:<8} {where or 'none'}")
+    notes = [*checked.missing(config)]
     for key, where in _secrets(config):
-        place = where if Path(where).expanduser().is_absolute() else "a credential"
-        print(f"secret   {key}: {place}, not read here")
+        path = Path(where).expanduser()
+        print(f"secret   {key}: {where if path.is_absolute() else 'a credential'}, not read here")
+        if path.is_absolute() and not os.access(path, os.R_OK):
+            notes.append(f"{key}: {where} is not readable by this user, or not there")
+    for note in notes:
+        print(f"note     {note}")
     return 0
+
+
+def _host_of(url: str) -> str:
+    """Of a webhook no more: its path often is a secret of its own."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    return url and f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, str]]:

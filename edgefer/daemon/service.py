@@ -23,11 +23,12 @@ from typing import Any
 from edgefer.config import Config
 from edgefer.config_file import check_mode, load_config
 from edgefer.daemon import logs
+from edgefer.daemon.checked import check
 from edgefer.daemon.notify import Notifier
 from edgefer.daemon.running import Running
 from edgefer.daemon.watchdog import Watchdog
 from edgefer.errors import EdgeferError
-from edgefer.sources import camera_url, check_source
+from edgefer.sources import camera_url
 from edgefer.timing import clock
 
 LOOK = 0.25
@@ -56,10 +57,11 @@ def prepare(path: Path) -> Config:
     """
     check_mode(path)
     config = load_config(path)
+    check(path, config)
     waiting = []
     for camera in config.cameras:
         try:
-            check_source(camera_url(camera.source), camera.source)
+            camera_url(camera.source)
         except EdgeferError as exc:
             exc.args = (f"{path}: camera {camera.name}: {exc}",)
             raise

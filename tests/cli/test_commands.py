@@ -77,6 +77,59 @@ def test_config_check_says_what_it_found_and_reads_no_secret(
     assert "battery" not in text
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[source]\n\nurl = '/dev/video0'", 3, "camera camera: a camera is given as v4l2://"),
+        ("[[camera]]\nname = 'door'\nurl = 'demo://?fpss=3'", 3, "camera door: "),
+        ("[source]\nurl = '0'\n[[camera]]\nname = 'door'", 3, "camera door: "),
+    ],
+)
+def test_config_check_refuses_what_the_daemon_refuses_with_its_line(
+    text: str, line: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text(text)
+    path.chmod(0o600)
+    for command in (["config", "check", str(path)], ["daemon", "--config", str(path)]):
+        assert main(command) == 2
+        assert f"{path}:{line}: {words}" in capsys.readouterr().err
+
+
+def test_config_check_notes_what_is_not_here_now(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text(f"""
+        [engine]
+        model = "absent.onnx"
+        [jsonl]
+        path = "{tmp_path}/later/events.jsonl"
+        [http]
+        token = "{tmp_path}/token"
+    """)
+    path.chmod(0o600)
+    assert main(["config", "check", str(path)]) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ")]
+    for note, words in zip(
+        notes, ("'absent.onnx'", f"no folder {tmp_path}/later", "http.token: "), strict=True
+    ):
+        assert words in note
+
+
+def test_config_check_shows_of_a_webhook_its_host_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text("[webhook]\nurl = 'https://hooks.lan:8443/services/T0/horse?x=battery'")
+    path.chmod(0o600)
+    assert main(["config", "check", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "webhook  https://hooks.lan:8443\n" in text
+    assert "horse" not in text
+    assert "battery" not in text
+
+
 def test_config_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "schema"]) == 0
     assert json.loads(capsys.readouterr().out) == to_schema()
