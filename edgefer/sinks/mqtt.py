@@ -16,7 +16,6 @@ import asyncio
 import logging
 import math
 import random
-import socket
 import ssl
 import threading
 from collections import Counter
@@ -25,7 +24,6 @@ from typing import Any
 
 from edgefer.credentials import read_secret
 from edgefer.data import Reading
-from edgefer.errors import ConfigError
 from edgefer.health import State
 from edgefer.outputs import MqttConfig
 from edgefer.sinks.mqtt_session import BrokerLost, Login, Message, Session
@@ -34,11 +32,12 @@ from edgefer.sinks.tls import client_context
 from edgefer.sinks.topics import (
     OFFLINE,
     ONLINE,
-    Topics,
     announcements,
     away_payload,
+    check,
     payload,
     state_payload,
+    topics_of,
 )
 from edgefer.timing import clock
 
@@ -68,16 +67,12 @@ class Mqtt:
         Raises ConfigError where a name, a secret or a certificate cannot be used. No network is
         touched.
         """
-        if not config.host:
-            raise ConfigError("mqtt.host is empty; give the broker's name or address")
-        name = config.name or socket.gethostname().partition(".")[0]
-        self.topics = Topics(config.prefix, name, tuple(cameras), config.discovery)
+        check(config, cameras)
+        self.topics = topics_of(config, cameras)
         self._config, self._labels, self._report = config, tuple(labels), report
         password = read_secret("mqtt.password", config.password) if config.password else None
-        if password is not None and not config.user:
-            raise ConfigError("mqtt.password is set, mqtt.user is not; give both")
         will = Message(self.topics.availability, OFFLINE, 1, True)
-        self._login = Login(f"edgefer-{name}", password, _tls(config), will)
+        self._login = Login(f"edgefer-{self.topics.name}", password, _tls(config), will)
         self._address = f"{config.host}:{self._port}"
         if password is not None and not config.tls:
             log.info("mqtt: the password goes to %s in the clear; see mqtt.tls", self._address)
@@ -292,10 +287,5 @@ class CameraStates:
 
 def _tls(config: MqttConfig) -> ssl.SSLContext | None:
     if not config.tls:
-        for key in ("ca", "certificate", "key"):
-            if getattr(config, key):
-                raise ConfigError(f"mqtt.{key} is set, but mqtt.tls is false")
         return None
-    if bool(config.certificate) != bool(config.key):
-        raise ConfigError("of mqtt.certificate and mqtt.key one is set; give both, or none")
     return client_context("mqtt", config.ca, config.certificate, config.key)

@@ -24,9 +24,11 @@ that only this machine has. An expression is how a face looks, not what is felt.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -35,6 +37,7 @@ from typing import Any
 from edgefer import __version__
 from edgefer.data import Reading
 from edgefer.errors import ConfigError
+from edgefer.outputs import MqttConfig
 
 ONLINE, OFFLINE = b"online", b"offline"
 
@@ -81,6 +84,50 @@ class Topics:
     def home_assistant(self) -> str:
         """Where Home Assistant says "online" when it starts; "" where nobody asked for it."""
         return f"{self.discovery}/status" if self.discovery else ""
+
+
+def topics_of(config: MqttConfig, cameras: Sequence[str]) -> Topics:
+    """Raises ConfigError as `Topics`."""
+    name = config.name or socket.gethostname().partition(".")[0]
+    return Topics(config.prefix, name, tuple(cameras), config.discovery)
+
+
+def check(config: MqttConfig, cameras: Sequence[str]) -> None:
+    """Raises ConfigError where [mqtt] cannot be meant so. No secret, no file and no network is
+    touched."""
+    if not config.host:
+        raise ConfigError("mqtt.host is empty; give the broker's name or address")
+    if not _is_host(config.host):
+        raise ConfigError(
+            # What stands before an @ may be a password.
+            f"mqtt.host is {re.sub('.*@', '***@', config.host, flags=re.DOTALL)!r}; it takes a "
+            "name or an address alone. The port goes into mqtt.port; for mqtts:// there is "
+            "mqtt.tls = true; user and password are mqtt.user and mqtt.password"
+        )
+    topics_of(config, cameras)
+    if config.password and not config.user:
+        raise ConfigError("mqtt.password is set, mqtt.user is not; give both")
+    if not config.tls:
+        for key in ("ca", "certificate", "key"):
+            if getattr(config, key):
+                raise ConfigError(
+                    f"mqtt.{key} is set, but mqtt.tls is false; set mqtt.tls = true, or take "
+                    f"mqtt.{key} out"
+                )
+    if bool(config.certificate) != bool(config.key):
+        raise ConfigError("of mqtt.certificate and mqtt.key one is set; give both, or none")
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)  # of version 6 it has colons
+    except ValueError:
+        try:
+            host.encode("idna")  # as the resolver will
+        except UnicodeError:
+            return False
+        return not re.search(r"[^\w.-]", host)
+    return True
 
 
 def state_payload(reading: Reading) -> bytes:

@@ -30,6 +30,7 @@ from edgefer.outputs import WebhookConfig
 from edgefer.sinks.outbox import Outbox
 from edgefer.sinks.tls import client_context
 from edgefer.sinks.topics import payload
+from edgefer.sinks.webhook_url import check
 
 try:
     import httpx
@@ -58,14 +59,11 @@ class Webhook:
         dropped: Callable[[str], None] | None = None,
     ) -> None:
         """Raises ConfigError where the URL, the token or `ca` cannot be used."""
+        check(config)
         try:
             url = httpx.URL(config.url)
         except httpx.InvalidURL as exc:
             raise ConfigError(f"webhook.url cannot be read: {exc}") from exc
-        if url.scheme not in ("http", "https") or not url.host:
-            raise ConfigError("webhook.url takes http://host/path or https://host/path")
-        if url.userinfo:
-            raise ConfigError("webhook.url holds a password; put it into a file, webhook.token")
         headers = {"Content-Type": "application/json", "User-Agent": f"edgefer/{__version__}"}
         if config.token:
             token = read_secret("webhook.token", config.token).reveal()

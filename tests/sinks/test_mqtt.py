@@ -31,6 +31,7 @@ from tests.drivers import reading
 paho = pytest.importorskip("paho.mqtt.client", reason="pip install 'edgefer[daemon]'")
 from edgefer.sinks.mqtt import Mqtt  # noqa: E402
 from edgefer.sinks.mqtt_session import Session  # noqa: E402
+from edgefer.sinks.topics import check  # noqa: E402
 
 # paho-mqtt 2.2 leaves a socket whose TLS handshake failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
@@ -558,7 +559,37 @@ def test_a_topic_that_cannot_be_is_a_config_error() -> None:
         (replace(QUICK, ca="/ca.crt"), "hall"),
         (replace(QUICK, tls=True, ca="/absent.crt"), "hall"),
         (replace(QUICK, tls=True, key="/a.key"), "hall"),
+        (replace(QUICK, tls=True, certificate="/a.crt"), "hall"),
         (replace(QUICK, password="/etc/hostname"), "hall"),
     ):
         with pytest.raises(ConfigError):
             Mqtt(config, (camera,))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["mqtt://x:1883", "host:1883", "x/y", "[::1]", "a b", "x\n", "a..b", "mqtts://me:secret@x"],
+)
+def test_a_host_that_is_more_than_a_host_is_refused_and_the_remedy_told(host: str) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.port.*mqtt\.tls") as caught:
+        Mqtt(replace(QUICK, host=host), ("hall",))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host", ["broker", "my_broker.local.", "10.0.0.2", "::1", "fe80::1%eth0", "größe.example"]
+)
+def test_a_name_or_an_address_is_a_host(host: str) -> None:
+    check(replace(QUICK, host=host), ("hall",))
+
+
+def test_checking_needs_neither_libraries_nor_secrets() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['paho'] = sys.modules['httpx'] = None\n"
+        "from edgefer.outputs import MqttConfig, WebhookConfig\n"
+        "from edgefer.sinks import topics, webhook_url\n"
+        "topics.check(MqttConfig(host='x', name='wall', user='me', password='/a'), ('hall',))\n"
+        "webhook_url.check(WebhookConfig(url='https://x/', token='/absent'))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -178,7 +178,13 @@ def test_the_token_is_sent_and_never_shown(
     assert not any("private-path" in line for line in ours)
 
 
-@pytest.mark.parametrize("url", ["", "ftp://a/", "http:///x", "https://me:secret@host/", "host"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "ftp://a/", "http:///x", "https://me:secret@host/", "host", "http://a:secret/"),
+        *("http://[::1/", "http://a/secret\n", "http://a:99999/"),
+    ],
+)
 def test_an_address_that_cannot_be_is_a_config_error(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Webhook(replace(QUICK, url=url))
