@@ -26,7 +26,7 @@ from edgefer.credentials import read_secret
 from edgefer.data import Reading
 from edgefer.health import State
 from edgefer.outputs import MqttConfig
-from edgefer.sinks.mqtt_session import BrokerLost, Login, Message, Session
+from edgefer.sinks.mqtt_session import STEADY, BrokerLost, Login, Message, Session
 from edgefer.sinks.outbox import Outbox
 from edgefer.sinks.tls import client_context
 from edgefer.sinks.topics import (
@@ -40,9 +40,6 @@ from edgefer.sinks.topics import (
     topics_of,
 )
 from edgefer.timing import clock
-
-STEADY = 10.0
-"""Seconds after which a connection counts as good, and the pauses begin anew."""
 
 FAREWELL = 1.0
 """Seconds in which `close` sends what still waits."""

@@ -13,16 +13,31 @@ from edgefer.outputs import MqttConfig
 from edgefer.sinks.outbox import Outbox
 from edgefer.sinks.tls import reason
 from edgefer.sinks.topics import ONLINE
+from edgefer.timing import clock
 
 try:
     from paho.mqtt import client as paho
+    from paho.mqtt.client import DisconnectFlags
     from paho.mqtt.enums import CallbackAPIVersion
     from paho.mqtt.reasoncodes import ReasonCode
 except ModuleNotFoundError as exc:
     raise NotInstalled("MQTT needs paho-mqtt: pip install 'edgefer[daemon]'") from exc
 
+STEADY = 10.0
+"""Seconds after which a connection counts as good."""
+
 CONNECTING = 5.0
 """Seconds for a TCP connection, and for TLS over it."""
+
+
+TAKEN_OVER = 0x8E
+"""MQTT 5, 2.4: another client came with our identifier."""
+
+UNTRUSTED = (2, 18, 19, 20, 21)
+"""OpenSSL's X509_V_ERR_ codes for a chain that ends at no authority we trust:
+https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/"""
+
+UNKNOWN_TO_IT = ("Not authorized", "Bad user name or password")
 
 
 class Message(NamedTuple):
@@ -69,9 +84,10 @@ class Session:
     """One connection. paho's thread moves the bytes; ours sends one message at a time."""
 
     def __init__(self, config: MqttConfig, login: Login, box: Outbox[Message]) -> None:
-        self._config, self._box = config, box
+        self._config, self._login, self._box = config, login, box
         self._client = client = _client(config, login)
         self._accepted = False
+        self._since = 0.0
         self._lost = ""
         self._answers: dict[int, bool] = {}
         self._started = False
@@ -85,7 +101,7 @@ class Session:
         try:
             self._client.connect(host, port, keepalive=self._config.keepalive)
         except (OSError, ValueError) as exc:  # ValueError: a host name that cannot be one
-            self._lost = reason(exc)
+            self._lost = reason(exc) + self._remedy(exc, port)
             raise BrokerLost(self._lost) from exc
         self._client.loop_start()
         self._until(lambda: self._accepted, "no answer to CONNECT")
@@ -108,6 +124,8 @@ class Session:
         """True once the broker has it, False where it refuses; raises BrokerLost."""
         info = self._client.publish(*message)
         if info.rc != paho.MQTT_ERR_SUCCESS:
+            # paho closes first and says why a moment later.
+            self._box.wait(lambda: bool(self._lost), 0.3)
             self._check()
             raise BrokerLost(paho.error_string(info.rc))
         self._until(lambda: info.mid in self._answers, "no acknowledgement")
@@ -142,18 +160,69 @@ class Session:
         if self._lost:
             raise BrokerLost(self._lost)
 
+    def _remedy(self, exc: Exception, port: int) -> str:
+        """What may help where no connection came about; "" where the reason says it all."""
+        config = self._config
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            if exc.verify_code not in UNTRUSTED:
+                return ""
+            if config.ca:
+                return f"; mqtt.ca ({config.ca}) does not hold the authority that signed it"
+            return "; give the PEM file of the authority that signed it as mqtt.ca"
+        early = isinstance(exc, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError)
+        foreign = isinstance(exc, ssl.SSLError) and exc.reason == "WRONG_VERSION_NUMBER"
+        if self._login.tls is not None and (early or foreign):
+            return (
+                f" instead of TLS. If port {port} speaks none, give the port that does as "
+                "mqtt.port, 8883 as a rule, or set mqtt.tls = false"
+            )
+        return ""
+
+    def _silent_loss(self) -> str:
+        """Why the broker may have closed the connection without a word."""
+        config = self._config
+        if self._accepted:
+            fault = "the connection broke"
+            if clock() - self._since < STEADY:
+                # MQTT 3.1.1 has no word for it, and Mosquitto 2.0.11 says none in MQTT 5.
+                fault += (
+                    f" soon after it was made. If that goes on, another client may call itself "
+                    f"{self._login.identifier}; give each daemon its own mqtt.name"
+                )
+            return fault
+        fault = "the broker closed the connection instead of answering. "
+        if not config.tls:
+            return fault + "If that port speaks TLS, set mqtt.tls = true"
+        if config.certificate:
+            return fault + "It may not trust this client's certificate, mqtt.certificate"
+        return fault + "It may want a client's certificate: mqtt.certificate and mqtt.key"
+
     # paho's thread from here on: it notes what happened and wakes ours.
 
     def _on_connect(self, _c: object, _u: object, _f: object, code: ReasonCode, _p: object) -> None:
         if code.is_failure:
             self._lost = f"the broker refuses us: {code}"
+            if str(code) in UNKNOWN_TO_IT:
+                self._lost += ". Give it the right mqtt.user and mqtt.password"
+        self._since = clock()
         self._accepted = not code.is_failure
         self._box.touch()
 
     def _on_disconnect(
-        self, _c: object, _u: object, _f: object, code: ReasonCode, _p: object
+        self, _c: object, _u: object, flags: DisconnectFlags, code: ReasonCode, _p: object
     ) -> None:
-        self._lost = self._lost or f"the connection broke: {code}"
+        if code.value == TAKEN_OVER:
+            fault = (
+                f"another client calls itself {self._login.identifier}; "
+                "give each daemon its own mqtt.name"
+            )
+        elif flags.is_disconnect_packet_from_server:
+            fault = f"the broker ended the connection: {code}"
+        elif str(code) == "Unspecified error":  # paho's own, for a socket that was closed
+            fault = self._silent_loss()
+        else:
+            fault = f"the connection broke: {code}"
+        self._lost = self._lost or fault
         self._box.touch()
 
     def _on_publish(self, _c: object, _u: object, mid: int, code: ReasonCode, _p: object) -> None:

@@ -29,6 +29,7 @@ from tests.contracts import check_sink
 from tests.drivers import reading
 
 paho = pytest.importorskip("paho.mqtt.client", reason="pip install 'edgefer[daemon]'")
+from edgefer.sinks import mqtt_session  # noqa: E402
 from edgefer.sinks.mqtt import Mqtt  # noqa: E402
 from edgefer.sinks.mqtt_session import Session  # noqa: E402
 from edgefer.sinks.topics import check  # noqa: E402
@@ -385,6 +386,7 @@ def test_a_wrong_password_is_told_and_not_shown(
         with connected(broker.port, config) as mqtt:
             until(lambda: mqtt.standing[0] == "recovering")
             assert "refuses us: Not authorized" in mqtt.standing[1]
+            assert "mqtt.user and mqtt.password" in mqtt.standing[1]
             assert mqtt.connections == 0
         assert sum("refuses us" in line for line in caplog.messages) == 1
         mine.write_text("right-horse\n")
@@ -439,6 +441,7 @@ def test_a_broker_that_nobody_trusted_vouches_for_is_refused(
     broker, authority = guarded
     with connected(broker.port, secured(authority, Authority(tmp_path / "other"))) as mqtt:
         until(lambda: "certificate is not trusted" in mqtt.standing[1])
+        assert "mqtt.ca" in mqtt.standing[1]
         assert mqtt.connections == 0
 
 
@@ -474,7 +477,67 @@ def test_a_client_that_the_broker_does_not_know_is_told_so(
     config = secured(Authority(tmp_path / "other"), authority)
     with connected(broker.port, config) as mqtt:
         until(lambda: mqtt.standing[0] == "recovering")
+        assert "mqtt.certificate" in mqtt.standing[1]
         assert mqtt.connections == 0
+
+
+def told_by(port: int, config: MqttConfig) -> str:
+    """Why there is no connection."""
+    with connected(port, config) as mqtt:
+        until(lambda: mqtt.standing[0] == "recovering")
+        return mqtt.standing[1]
+
+
+def test_an_authority_that_nobody_named_is_told_with_its_setting(
+    guarded: tuple[Broker, Authority],
+) -> None:
+    reason = told_by(guarded[0].port, replace(QUICK, host="localhost", tls=True))
+    assert "certificate is not trusted" in reason
+    assert "as mqtt.ca" in reason
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_a_port_that_speaks_tls_is_told_so(guarded: tuple[Broker, Authority], version: str) -> None:
+    reason = told_by(guarded[0].port, replace(QUICK, version=version))
+    assert "set mqtt.tls = true" in reason
+    assert "Unspecified" not in reason
+
+
+def test_a_port_that_speaks_no_tls_is_told_so(broker: Broker) -> None:
+    reason = told_by(broker.port, replace(QUICK, tls=True))
+    assert f"If port {broker.port} speaks none" in reason
+    assert "mqtt.port" in reason
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_who_is_thrown_out_by_a_client_of_the_same_name_is_told_so(
+    broker: Broker, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt_session, "STEADY", 60.0)  # however slow this machine is
+    config = replace(QUICK, version=version, backoff=60, backoff_max=60)
+    with connected(broker.port, config) as one:
+        until(lambda: one.standing[0] == "ok")
+        with connected(broker.port, config):
+            until(lambda: one.standing[0] == "recovering")
+    assert "itself edgefer-wall" in one.standing[1]
+    assert "mqtt.name" in one.standing[1]
+
+
+def test_a_session_that_was_taken_over_is_told_in_the_words_of_mqtt_5() -> None:
+    """Mosquitto 2.0.11 never sends this packet, so a socket says what other brokers do."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        config = replace(QUICK, port=server.getsockname()[1], backoff=60, backoff_max=60)
+        mqtt = Mqtt(config, ("hall",))
+        mqtt.start()
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(bytes.fromhex("2003000000 e0028e00"))  # CONNACK, DISCONNECT
+            until(lambda: mqtt.standing[0] == "recovering")
+        asyncio.run(mqtt.close())
+    assert mqtt.standing[1].endswith(
+        ": another client calls itself edgefer-wall; give each daemon its own mqtt.name"
+    )
 
 
 def test_a_slow_broker_delays_nobody_and_every_event_is_accounted_for(broker: Broker) -> None:
