@@ -4,6 +4,7 @@ daemon refuses it before it starts or reloads, and `edgefer config check` before
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from edgefer.config import Config
 from edgefer.config_file import place
 from edgefer.engines import find_model
 from edgefer.errors import EdgeferError, ModelError
+from edgefer.sinks import topics, webhook_url
 from edgefer.sources import check_source
 from edgefer.toml_lines import Keys
 
@@ -26,14 +28,23 @@ def check(path: Path, config: Config) -> None:
             except EdgeferError as exc:
                 exc.args = (f"camera {camera.name}: {exc}",)
                 raise
+    if config.mqtt.host:
+        with blamed(path, ("mqtt",)):
+            topics.check(config.mqtt, [camera.name for camera in config.cameras])
+    if config.webhook.url:
+        with blamed(path, ("webhook",)):
+            webhook_url.check(config.webhook)
 
 
 @contextmanager
 def blamed(path: Path, keys: Keys) -> Iterator[None]:
-    """Put file and line in front of an EdgeferError that these keys are to blame for."""
+    """Put file and line in front of an EdgeferError that these keys are to blame for, or in a
+    section the key that it names first."""
     try:
         yield
     except EdgeferError as exc:
+        if len(keys) == 1 and (named := re.search(rf"\b{keys[0]}\.(\w+)", str(exc))):
+            keys = (*keys, named[1])
         exc.args = (f"{place(path, keys)}: {exc}",)
         raise
 

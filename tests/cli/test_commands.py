@@ -58,6 +58,7 @@ def test_config_check_says_what_it_found_and_reads_no_secret(
     path.write_text("""
         [mqtt]
         host = "broker.lan"
+        user = "me"
         password = "/nowhere/mqtt"
         [[camera]]
         name = "door"
@@ -83,6 +84,9 @@ def test_config_check_says_what_it_found_and_reads_no_secret(
         ("[source]\n\nurl = '/dev/video0'", 3, "camera camera: a camera is given as v4l2://"),
         ("[[camera]]\nname = 'door'\nurl = 'demo://?fpss=3'", 3, "camera door: "),
         ("[source]\nurl = '0'\n[[camera]]\nname = 'door'", 3, "camera door: "),
+        ("[mqtt]\nhost = 'broker.lan'\nprefix = 'a/#'", 3, "mqtt.prefix is 'a/#'"),
+        ("[mqtt]\npassword = 'door'\nhost = 'broker.lan'", 2, "mqtt.password is set"),
+        ("[webhook]\n\nurl = 'hooks.lan'", 3, "webhook.url takes http://"),
     ],
 )
 def test_config_check_refuses_what_the_daemon_refuses_with_its_line(
