@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from typing import Any
 from benchmarks.claims import RESULTS
 from edgefer.bench.report import Report
 from edgefer.files import replacing
-from edgefer.tables import markdown_table, number
+from edgefer.tables import counted, markdown_table, number
+
+LINE = 66
+"""Characters of the log that a row shows."""
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -69,6 +73,64 @@ def runs(name: str) -> str:
     return f"{markdown_table(head, rows)}\n\n{where}, one run each"
 
 
+def faults() -> str:
+    """What was done to a running daemon, and how long until it was right again."""
+    record = _result("faults")
+    rows = [
+        [
+            row["name"],
+            _median_and_worst(row["noticed_ms"]),
+            _median_and_worst(row["recovered_ms"]),
+            _median_and_worst(row["frames_lost"]),
+            "**yes**" if row["person_needed"] else "no",
+        ]
+        for row in record["faults"]
+    ]
+    said = [[row["name"], f"`{_shortened(row['outcomes'][0]['said'])}`"]
+            for row in record["faults"] if row["outcomes"][0]["said"]]  # fmt: skip
+    head = ["fault", "noticed, ms", "recovered, ms", "frames lost", "person needed"]
+    tables = f"{markdown_table(head, rows)}\n\n{markdown_table(['fault', 'the log'], said)}"
+    environment = record["environment"]
+    return (
+        f"{tables}\n\nMedian (worst) of {record['repeats']}, on {environment['cpu']}, "
+        f"{environment['cores']} cores. - in the first column: there is nothing to tell. "
+        f"Shortened, with the default: {record['shortened']}."
+    )
+
+
+def soak() -> str:
+    """How flat the daemon stays."""
+    parts: dict[str, Any] = _result("soak")["parts"]  # Any: JSON
+    rows = [
+        [
+            f"{name}: {_FIGURES[line['figure']]}",
+            f"{line['first']:,.1f} to {line['last']:,.1f}",
+            f"{line['slope']:+,.2f} ± {line['error']:,.2f}",
+            f"{line['negligible']:g}",
+            line["unit"],
+            "yes" if line["flat"] else "**no**",
+        ]
+        for name, part in parts.items()
+        for line in part["lines"]
+    ]
+    head = ["soak", "first to last", "slope ± its error", "does not matter", "per", "flat"]
+    spent = "; ".join(
+        f"{name}: {part['frames']:,} frames in {part['seconds'] / 60:.0f} minutes, "
+        f"{part['reconnects']:,} reconnects, {counted(part['mqtt_messages'], 'message')} and "
+        f"{counted(part['posts'], 'post')}"
+        for name, part in parts.items()
+    )
+    return f"{markdown_table(head, rows)}\n\n{spent[0].upper()}{spent[1:]}."
+
+
+_FIGURES = {
+    "rss_kb": "memory, kB",
+    "fds": "file descriptors",
+    "threads": "threads",
+    "children_rss_kb": "its child's memory, kB",
+}
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
     "measured: make bench": rates,
     "accuracy: edgefer-export evaluate --robustness --json": accuracy,
@@ -93,6 +155,19 @@ def _share(of: dict[str, Any] | None) -> str:
 def _points(change: float, interval: Sequence[float] | None) -> str:
     between = "" if interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * v for v in interval))
     return f"{100 * change:+.1f}{between}"
+
+
+def _median_and_worst(of: dict[str, float] | None) -> str:
+    if of is None:
+        return "-"
+    median, worst = number(of["median"], 0), number(of["worst"], 0)
+    return median if median == worst else f"{median} ({worst})"
+
+
+def _shortened(said: str) -> str:
+    """A line of the log without the camera that it begins with, for one row."""
+    text = " ".join(re.sub(r"^(\w+:|/)\S+( ! \S+( \S+=\S+)*)*: ", "", said).split())
+    return text if len(text) <= LINE else text[: LINE - 1].rpartition(" ")[0] + " …"
 
 
 def _where(record: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,10 @@ import pytest
 
 from benchmarks import cameras, claims, enginehost, exclusive, handover, pipeline, tracking
 from benchmarks.claims import Claim, in_turns
+from benchmarks.faults.__main__ import FAULTS
+from benchmarks.faults.outcome import Outcome, Row
+from benchmarks.slopes import BLOCKS, line
+from benchmarks.soak import Sample, logged
 from edgefer.bench.clip import load_clip
 from edgefer.classifier import Classifier
 from edgefer.config import TrackingConfig
@@ -99,3 +104,75 @@ def test_only_the_crowds_boxes_are_each_a_candidate_for_its_neighbours_track() -
             one, other, _ = (face.box for face in reading.faces)
             assert (one.iou(other) >= TrackingConfig().min_iou) is candidate
     assert tracking.microseconds(tracking.scene(2, tracking.APART, 20)) > 0
+
+
+def test_a_slope_is_found_with_its_error_and_the_warm_up_is_left_out() -> None:
+    x = [float(n) for n in range(200)]
+    steady = line(x, [9999.0] * 40 + [5.0] * 160, "rss", "hour", 0.1)
+    assert (steady.slope, steady.error, steady.n, steady.discarded) == (0, 0, 160, 40)
+    noisy = line(x, [2 * at + (3 if at // 7 % 2 else -3) for at in x], "rss", "hour", 0.1)
+    assert abs(noisy.slope - 2) < 2 * noisy.error
+    assert 0 < noisy.error < 0.1
+
+
+@pytest.mark.parametrize(("slope", "flat"), [(-1.0, True), (0.0, True), (0.05, True), (1.0, False)])
+def test_growth_that_is_sure_and_that_matters_is_not_flat(slope: float, flat: bool) -> None:
+    x = [float(n) for n in range(2 * BLOCKS)]
+    assert line(x, [slope * at for at in x], "rss", "hour", 0.1).flat is flat
+
+
+def test_too_few_samples_make_no_line() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        line([1.0] * 20, [1.0] * 20, "rss", "hour", 0.1)
+
+
+def test_a_part_of_a_soak_that_is_complete_is_not_run_again(tmp_path: Path) -> None:
+    sample = Sample(1.0, 30, 0, 1000, 20, 12, 1, 500, 0)
+    runs = []
+
+    def run(keep: Callable[[Sample], None]) -> dict[str, int]:
+        runs.append(1)
+        keep(sample)
+        return {"posts": 3}
+
+    for _ in range(2):
+        assert logged(tmp_path / "part.jsonl", run) == ([sample], {"posts": 3})
+    assert len(runs) == 1
+    whole = (tmp_path / "part.jsonl").read_text()
+    (tmp_path / "part.jsonl").write_text(whole.splitlines()[0] + "\n")
+    logged(tmp_path / "part.jsonl", run)
+    assert len(runs) == 2
+
+
+GOOD = Outcome(10.0, 20.0, 0, None, "told", ())
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "needed"),
+    [
+        ((GOOD, GOOD), False),
+        ((GOOD, dataclasses.replace(GOOD, recovered_ms=None)), True),
+        ((GOOD, dataclasses.replace(GOOD, wrong=("a file is open",))), True),
+        ((), True),
+    ],
+)
+def test_a_person_is_needed_unless_each_time_all_was_well_again(
+    outcomes: tuple[Outcome, ...], needed: bool
+) -> None:
+    assert Row("fault", "how", "when", outcomes).person_needed is needed
+
+
+@pytest.mark.parametrize(
+    "name", ["camera's process killed", "engine's process killed", "broker gone", "disk full"]
+)
+def test_a_fault_is_done_noticed_and_over(name: str, tmp_path: Path) -> None:
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    row = fault.run(tmp_path, 1)
+    assert not row.person_needed, row
+    (outcome,) = row.outcomes
+    assert outcome.said
+    assert outcome.noticed_ms is not None
+
+
+def test_the_names_of_faults_are_different() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)

@@ -2,7 +2,8 @@
 
     python -m benchmarks.faults [--repeats 3] [--only WORDS]
 
-Times are between a line's arrival in a file and another's, or what was done. Beside what pip
+Times are between a line's arrival in a file and another's, or what was done. The repeats of a
+fault run side by side, each on a daemon of its own, but for a load on all cores. Beside what pip
 installs it wants mosquitto, gstreamer1.0-tools with plugins-base, stress-ng and cc; and root, for
 a small disk. --only keeps nothing.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +22,19 @@ class Fault:
     recovered: str
     once: Callable[[Path], Outcome]
     """Does it to a daemon of its own, in an empty folder; raises NeverCame."""
+    alone: bool = False
+    """Done to one daemon at a time: it is the whole machine's."""
 
     def run(self, folder: Path, repeats: int) -> Row:
-        outcomes = []
-        for n in range(repeats):
-            place = folder / f"{self.name} {n}".replace(" ", "-").replace("'", "")
-            place.mkdir()
-            try:
-                outcomes.append(self.once(place))
-            except (NeverCame, AssertionError) as exc:  # what the drivers wait for in vain
-                outcomes.append(Outcome(None, None, None, None, "", (str(exc),)))
-        return Row(self.name, self.how, self.recovered, tuple(outcomes))
+        """All repeats side by side, as they spend their time waiting."""
+        places = [folder / f"{self.name} {n}".replace(" ", "-") for n in range(repeats)]
+        with ThreadPoolExecutor(1 if self.alone else repeats) as pool:
+            outcomes = tuple(pool.map(self._attempt, places))
+        return Row(self.name, self.how, self.recovered, outcomes)
+
+    def _attempt(self, place: Path) -> Outcome:
+        place.mkdir()
+        try:
+            return self.once(place)
+        except (NeverCame, AssertionError) as exc:  # what the drivers wait for in vain
+            return Outcome(None, None, None, None, "", (str(exc),))

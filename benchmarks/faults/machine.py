@@ -214,6 +214,7 @@ FAULTS = (
         f"stress-ng on twice the cores for {LASTS:g} s, at the same priority",
         LONGEST_GAP,
         _load,
+        alone=True,
     ),
     Fault(
         "memory limit, a child's",
