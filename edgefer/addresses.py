@@ -28,7 +28,7 @@ _NAME = (
     r"[\w-]*?(?<![a-z0-9])(?:pw|pwd|passwd|password|passphrase|token|secret(?:-access)?(?:-key)?)"
 )
 _PROPERTY = re.compile(
-    rf"(?<![\w?&;-]){_NAME}[ \t]*=[ \t]*(?!\"\"|''|&)"
+    rf"(?<![\w?&;-]){_NAME}[ \t]*=[ \t]*(?!(?:\"\"|'')(?:[\s)]|$)|&)"
     r"""(?P<value>(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\\.|[^\s\\])+)""",
     re.IGNORECASE,
 )
