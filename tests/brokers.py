@@ -29,7 +29,7 @@ def wanted(program: str, found: str | None, package: str) -> str:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Come back when it holds; fails after `seconds`."""
     deadline = clock() + seconds
     pause = threading.Event()

@@ -173,20 +173,21 @@ def test_events_outlast_a_broker_that_is_killed(broker: Broker) -> None:
 
 
 def test_a_lost_connection_leaves_no_descriptor_to_the_garbage_collector(broker: Broker) -> None:
-    def once_up() -> int:
-        until(lambda: mqtt.standing[0] == "ok")
+    def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
     gc.collect()
     gc.disable()
     try:
         with connected(broker.port) as mqtt:
-            before = once_up()
-            for _ in range(3):
+            until(lambda: mqtt.standing[0] == "ok")
+            before = descriptors()
+            for n in range(2, 5):
                 broker.kill()
                 until(lambda: mqtt.standing[0] == "recovering")
                 broker.start()
-            assert once_up() <= before
+                until(lambda: mqtt.connections == n)  # noqa: B023 - used before n changes
+            until(lambda: descriptors() <= before)
     finally:
         gc.enable()
 
