@@ -77,9 +77,10 @@ class Part:
         if self._listener is not None:
             self._listener(self.name, before, self._standing)
 
-    def progress(self) -> None:
-        """Something was done just now. It does not end a declared state: `report` does."""
-        self._progressed = self._clock()
+    def progress(self, ago: float = 0.0) -> None:
+        """Something was done just now, or so many seconds ago. It does not end a declared state:
+        `report` does."""
+        self._progressed = max(self._progressed, self._clock() - ago)
 
     def stuck(self) -> str:
         """Why it is not alive, or "" where it is."""

@@ -49,6 +49,12 @@ def test_a_part_that_stops_progressing_is_neither_alive_nor_ready(
     assert health.live() == health.ready() == Verdict(False, reason)
     detection.progress()
     assert health.live() == health.ready() == GOOD
+    clock.now += 3
+    detection.progress(ago=2.5)
+    assert not health.live().good
+    detection.progress(ago=1)
+    detection.progress(ago=2.5)  # what is known stays known
+    assert health.live() == GOOD
 
 
 def test_a_declared_recovery_is_alive_for_as_long_as_is_allowed(

@@ -89,11 +89,8 @@ class Models:
     name = "models"
     exclusive = False
 
-    def __init__(
-        self, opened: Opened, part: Part, failing: Callable[[], None], patience: float
-    ) -> None:
-        """A call longer than `patience` seconds is no progress."""
-        self._opened, self._patience = opened, patience
+    def __init__(self, opened: Opened, part: Part, failing: Callable[[], None]) -> None:
+        self._opened = opened
         self._part, self._failing = part, failing
         self._lent: Counter[Opened] = Counter()
         self._inside: dict[int, float] = {}  # since when, by thread
@@ -132,8 +129,7 @@ class Models:
         inner, now = self._opened.inner, clock()
         with self._changed:
             longest = max((now - since for since in self._inside.values()), default=0.0)
-        if longest < self._patience:
-            self._part.progress()
+        self._part.progress(ago=longest)
         if isinstance(inner, HostedEngine) and inner.recovering:
             self._last_fault = now
             self._part.report("recovering", inner.reason or "its process is started again")

@@ -73,7 +73,7 @@ class Running:
         def failing() -> None:
             loop.call_soon_threadsafe(lambda: self._task(self.mend(), "engine"))
 
-        self._models = Models(opened, self._part, failing, self.config.daemon.patience)
+        self._models = Models(opened, self._part, failing)
         self._tell_engine(opened)
         self._part.report("ok")
         self._outlets = self._outlets_of(self.config, opened)

@@ -54,7 +54,7 @@ class Scene:
         self.metrics, self.outlets = Metrics(self.health), RecordingOutlets()
         engine = self.health.part("engine")
         engine.report("ok")
-        models = Models(opened(MeanEngine(), detector), engine, lambda: None, 60)
+        models = Models(opened(MeanEngine(), detector), engine, lambda: None)
         self.camera = Camera(
             CameraConfig("door", source),
             config,

@@ -65,7 +65,7 @@ class Watched:
         self.health, self.asked = Health(lambda: models.clock()), 0  # type: ignore[attr-defined]
         self.part = self.health.part("engine", patience=10)
         self.part.report("ok")
-        self.models = Models(opened(engine, detector), self.part, self._ask, patience=10)
+        self.models = Models(opened(engine, detector), self.part, self._ask)
 
     def _ask(self) -> None:
         self.asked += 1
@@ -184,9 +184,12 @@ def test_a_frame_that_hangs_is_no_progress(clock: Clock) -> None:
     caller = threading.Thread(target=watched.models.classify, args=(DETECTED,))
     caller.start()
     assert engine.entered.wait(20)
-    for _ in range(10):
+    for _ in range(5):
         clock.now += 2
         watched.models.look()
+    assert watched.health.live().good
+    clock.now += 0.5  # not its patience once more
+    watched.models.look()
     assert not watched.health.live().good
     gate.set()
     caller.join(20)
