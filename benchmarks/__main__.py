@@ -1,4 +1,7 @@
-"""Run every benchmark, keep the results, and write the README's tables from them."""
+"""Run every benchmark, keep the results, and write the README's tables from them.
+
+Two take long, and need more than Python: python -m benchmarks.faults, python -m benchmarks.soak.
+"""
 
 from __future__ import annotations
 

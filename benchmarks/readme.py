@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,25 +77,36 @@ def runs(name: str) -> str:
 def faults() -> str:
     """What was done to a running daemon, and how long until it was right again."""
     record = _result("faults")
+    found = record["faults"]
+    spans = list(dict.fromkeys(row["recovered"] for row in found))
     rows = [
         [
             row["name"],
             _median_and_worst(row["noticed_ms"]),
-            _median_and_worst(row["recovered_ms"]),
+            f"{_median_and_worst(row['recovered_ms'])} {'abcdefgh'[spans.index(row['recovered'])]}",
             _median_and_worst(row["frames_lost"]),
             "**yes**" if row["person_needed"] else "no",
         ]
-        for row in record["faults"]
+        for row in found
     ]
-    said = [[row["name"], f"`{_shortened(row['outcomes'][0]['said'])}`"]
-            for row in record["faults"] if row["outcomes"][0]["said"]]  # fmt: skip
     head = ["fault", "noticed, ms", "recovered, ms", "frames lost", "person needed"]
-    tables = f"{markdown_table(head, rows)}\n\n{markdown_table(['fault', 'the log'], said)}"
+    logged = [
+        [row["name"], f"`{_shortened(row['outcomes'][0]['said'])}`"]
+        for row in found
+        if row["outcomes"][0]["said"]
+    ]
     environment = record["environment"]
+    letters = "; ".join(f"{'abcdefgh'[n]}: {span}" for n, span in enumerate(spans))
+    note = _wrapped(
+        f"Median (worst) of {record['repeats']}, on {environment['cpu']}, {environment['cores']} "
+        f"cores, commit {environment['git'][:12]}. {letters}. -: nothing to tell, or, of frames, "
+        f"that the numbers begin anew. Shortened for this (and the default): {record['shortened']}."
+    )
+    done = "\n".join(_wrapped(f"{row['name']}: {row['how']}", "- ") for row in found)
     return (
-        f"{tables}\n\nMedian (worst) of {record['repeats']}, on {environment['cpu']}, "
-        f"{environment['cores']} cores. - in the first column: there is nothing to tell. "
-        f"Shortened, with the default: {record['shortened']}."
+        f"{markdown_table(head, rows)}\n\n{note}\n\n"
+        f"{markdown_table(['fault', 'the log'], logged)}\n\n"
+        f"<details><summary>What was really done</summary>\n\n{done}\n\n</details>"
     )
 
 
@@ -120,7 +132,7 @@ def soak() -> str:
         f"{counted(part['posts'], 'post')}"
         for name, part in parts.items()
     )
-    return f"{markdown_table(head, rows)}\n\n{spent[0].upper()}{spent[1:]}."
+    return f"{markdown_table(head, rows)}\n\n{_wrapped(spent[0].upper() + spent[1:] + '.')}"
 
 
 _FIGURES = {
@@ -165,9 +177,17 @@ def _median_and_worst(of: dict[str, float] | None) -> str:
 
 
 def _shortened(said: str) -> str:
-    """A line of the log without the camera that it begins with, for one row."""
-    text = " ".join(re.sub(r"^(\w+:|/)\S+( ! \S+( \S+=\S+)*)*: ", "", said).split())
+    """A line of the log without the camera or the file that it begins with, for one row."""
+    if re.match(r"\w+:\S|/", said):
+        said = said.partition(": ")[2] or "… " + said[-LINE // 2 :].partition(" ")[2]
+    text = " ".join(said.split())
     return text if len(text) <= LINE else text[: LINE - 1].rpartition(" ")[0] + " …"
+
+
+def _wrapped(text: str, bullet: str = "") -> str:
+    return textwrap.fill(
+        bullet + text, 98, subsequent_indent=" " * len(bullet), break_on_hyphens=False
+    )
 
 
 def _where(record: dict[str, Any]) -> str:

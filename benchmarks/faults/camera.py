@@ -28,7 +28,7 @@ def pattern(more: str = "", *settings: str) -> str:
     return section("source", f'url = "{url}"', *settings)
 
 
-def _scripted(fault: str, words: str) -> Fault:
+def _scripted(what: str, fault: str, words: str) -> Fault:
     """One that test:// has by itself, until it is opened again."""
 
     def once(folder: Path) -> Outcome:
@@ -40,14 +40,7 @@ def _scripted(fault: str, words: str) -> Fault:
             began = subject.before(AT)
             return subject.outcome(began, noticed, (began, resumed))
 
-    what = {
-        "block": "blocks",
-        "end": "ends its stream",
-        "black": "goes black",
-        "freeze": "freezes",
-        "resize": "changes its size",
-    }[fault]
-    how = f"test:// {fault}s at frame {AT}, until it is opened again"
+    how = f"test:// with {fault}_at={AT}, until it is opened again"
     return Fault(f"camera {what}", how, FROM_THE_FAULT, once)
 
 
@@ -134,12 +127,12 @@ def _renumbered(folder: Path) -> Outcome:
 
 
 FAULTS = (
-    _scripted("block", "no frame for 1 s"),
-    _scripted("end", "stopped before frame"),
+    _scripted("blocks", "block", "no frame for 1 s"),
+    _scripted("ends its stream", "end", "stopped before frame"),
     Fault("camera's process killed", "SIGKILL to the capture process", FROM_THE_FAULT, _killed),
-    _scripted("black", "black for 1 s"),
-    _scripted("freeze", "frozen for 1 s"),
-    _scripted("resize", "size changed"),
+    _scripted("goes black", "black", "black for 1 s"),
+    _scripted("freezes", "freeze", "frozen for 1 s"),
+    _scripted("changes its size", "resize", "size changed"),
     Fault(
         "camera 10 x slower",
         f"test:// takes {10 / FPS:g} s a frame instead of {1 / FPS:g} from frame {AT} on, for good",

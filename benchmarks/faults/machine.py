@@ -198,8 +198,8 @@ def _restarted(subject: Subject, began: float, words: str) -> Outcome:
     return subject.outcome(began, noticed, (began, resumed.at), anew=True)
 
 
-PATIENCE = "after patience (1 s) and as much again it ends itself, and is started again after the "
-RESTARTED = "unit's RestartSec, by us instead of systemd"
+RESTARTED = "started again after the unit's RestartSec, by us instead of systemd"
+ITSELF = f"it ends itself once its patience is spent, and is {RESTARTED}"
 FAULTS = (
     Fault("none, to compare", f"{LASTS:g} s of nothing", LONGEST_GAP, _nothing),
     Fault(
@@ -231,19 +231,19 @@ FAULTS = (
     ),
     Fault(
         "daemon killed",
-        f"SIGKILL, as the kernel does at MemoryMax; {RESTARTED}",
+        f"SIGKILL, as by the kernel at MemoryMax; {RESTARTED}",
         FROM_THE_FAULT,
         _killed,
     ),
     Fault(
         "event loop hangs",
-        f"the main thread sleeps, by a signal handler put into it; {PATIENCE}{RESTARTED}",
+        f"the main thread sleeps, by a signal handler put into it; {ITSELF}",
         FROM_THE_FAULT,
         _hangs(signal.SIGUSR1),
     ),
     Fault(
         "stage hangs",
-        f"the detector sleeps, put into it likewise; {PATIENCE}{RESTARTED}",
+        f"the detector sleeps, put into it likewise; {ITSELF}",
         FROM_THE_FAULT,
         _hangs(signal.SIGUSR2),
     ),
