@@ -35,6 +35,21 @@ from edgefer.timing import clock
 
 DYING = "test://?live=1&fps=100&width=160&height=120&die_at=10"
 CROWD = "demo://?fps=1000&seed=3"
+SINKS = """
+[jsonl]
+path = "{}/lines.jsonl"
+content = "both"
+size_mb = 2
+count = 2
+[mqtt]
+host = "127.0.0.1"
+port = {}
+name = "soak"
+interval = 0.02
+discovery = "homeassistant"
+[webhook]
+url = "http://127.0.0.1:{}/"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +76,16 @@ class Soaked:
         from tests.brokers import Broker
         from tests.daemons import Daemon
 
-        self._stack = ExitStack()
-        broker = self._stack.enter_context(Broker(folder, "allow_anonymous true"))
-        self.ear = self._stack.enter_context(Ear(broker.port))
-        self.hook = self._stack.enter_context(Hook())
-        self.daemon = Daemon(folder, source + f"""
-[jsonl]
-path = "{folder / "lines.jsonl"}"
-content = "both"
-size_mb = 2
-count = 2
-[mqtt]
-host = "127.0.0.1"
-port = {broker.port}
-name = "soak"
-interval = 0.02
-discovery = "homeassistant"
-[webhook]
-url = "http://127.0.0.1:{self.hook.port}/"
-""")  # fmt: skip
-        self._stack.callback(self.daemon.end)
-        self._client = self._stack.enter_context(
-            httpx.Client(base_url=f"http://127.0.0.1:{self.daemon.port}", timeout=30)
-        )
-        self.daemon.wait_ready()
+        with ExitStack() as stack:
+            broker = stack.enter_context(Broker(folder, "allow_anonymous true"))
+            self.ear = stack.enter_context(Ear(broker.port))
+            self.hook = stack.enter_context(Hook())
+            self.daemon = Daemon(folder, source + SINKS.format(folder, broker.port, self.hook.port))
+            stack.callback(self.daemon.end)
+            address = f"http://127.0.0.1:{self.daemon.port}"
+            self._client = stack.enter_context(httpx.Client(base_url=address, timeout=30))
+            self.daemon.wait_ready()
+            self._stack = stack.pop_all()
         self._began = clock()
 
     def sample(self) -> Sample:

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from benchmarks.faults.outcome import Outcome, Row
 from benchmarks.faults.subject import NeverCame
 
@@ -36,5 +38,6 @@ class Fault:
         place.mkdir()
         try:
             return self.once(place)
-        except (NeverCame, AssertionError) as exc:  # what the drivers wait for in vain
-            return Outcome(None, None, None, None, "", (str(exc),))
+        # AssertionError: what the tests' drivers wait for in vain; HTTPError: no daemon answers.
+        except (NeverCame, AssertionError, httpx.HTTPError) as exc:
+            return Outcome(None, None, None, None, "", (f"{type(exc).__name__}: {exc}",))

@@ -81,8 +81,8 @@ def _time(reading: Seen) -> datetime:
 
 
 def _unmoved(subject: Subject, since: float, outcome: Outcome) -> Outcome:
-    """Whatever the log says of it is wrong: there is nothing to tell."""
-    said = [seen.message for seen in subject.log if seen.at >= since]
+    """Whatever the log complains of is wrong: there is nothing to tell."""
+    said = [s.message for s in subject.log if s.at >= since and s.line.get("level") != "INFO"]
     return outcome if not said else outcome.also_wrong(*said)
 
 

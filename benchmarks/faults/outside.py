@@ -35,8 +35,8 @@ def _broker_gone(folder: Path) -> Outcome:
         Broker(folder, "allow_anonymous true") as broker,
         Subject(folder, PEOPLE + mqtt(broker.port)) as subject,
     ):
-        subject.steady()
         subject.wait_said("mqtt: connected")
+        subject.steady()
         began = clock()
         broker.kill()
         noticed = subject.wait_said("trying again", began)
@@ -56,8 +56,8 @@ def _broker_slow(folder: Path) -> Outcome:
         SlowWire(broker.port, 1e6) as wire,
         Subject(folder, PEOPLE + mqtt(wire.port)) as subject,
     ):
-        subject.steady()
         subject.wait_said("mqtt: connected")
+        subject.steady()
         began = clock()
         wire.rate = 20.0
         noticed = subject.wait_said("trying again", began)

@@ -252,7 +252,10 @@ class Subject:
 
         def as_before(now: Family) -> bool:
             return (
-                now.own.fds <= before.own.fds + 1 and now.count <= before.count and not now.zombies
+                now.own.fds <= before.own.fds + 1  # one answer of its page may be under way
+                and now.own.threads <= before.own.threads
+                and now.count <= before.count
+                and not now.zombies
             )
 
         try:
