@@ -29,8 +29,9 @@ from edgefer.tracking import Tracker
 RECENT = 100
 """Frames that the current rates look back on."""
 
-KEPT = 10_000
-"""Frames that a log line of rates looks back on at most."""
+KEPT = 1000
+"""Frames that the percentiles of a log line of rates look back on at most: soon reached at any
+rate, so that memory does not grow with the busiest minute."""
 
 QUIET = 5.0
 """Seconds without a frame after which the current rates are none."""
