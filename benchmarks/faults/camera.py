@@ -127,7 +127,7 @@ def _renumbered(folder: Path) -> Outcome:
 
 
 FAULTS = (
-    _scripted("blocks", "block", "no frame for 1 s"),
+    _scripted("blocks", "block", "no frame for 2 s"),
     _scripted("ends its stream", "end", "stopped before frame"),
     Fault("camera's process killed", "SIGKILL to the capture process", FROM_THE_FAULT, _killed),
     _scripted("goes black", "black", "black for 1 s"),

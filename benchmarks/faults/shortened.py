@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgefer.config import Config
 
 SHORTENED: dict[str, dict[str, float]] = {
-    "source": {"timeout": 1.0, "stale": 1.0, "backoff": 0.1, "backoff_max": 0.5},
+    "source": {"timeout": 2.0, "stale": 1.0, "backoff": 0.1, "backoff_max": 0.5},
     "engine": {"timeout": 1.0},
     "mqtt": {"timeout": 1.0, "backoff": 0.1, "backoff_max": 0.5},
     "webhook": {"timeout": 1.0, "backoff": 0.1, "backoff_max": 0.5},

@@ -112,7 +112,8 @@ class Subject:
         deadline, pause = clock() + seconds, threading.Event()
         while not (value := found()):
             if clock() > deadline:
-                raise NeverCame(f"{what}: not within {seconds:g} s")
+                last = self.log[-1].message if self.log else "nothing"
+                raise NeverCame(f"{what}: not within {seconds:g} s; the log ends: {last}")
             pause.wait(LOOK)
         return value
 
