@@ -138,7 +138,6 @@ class Models:
             and not self._asked
             and now - self._last_fault > STEADY
         ):
-            self._faults_since = None
             self._part.report("ok")
             log.info("the models answer again")
 

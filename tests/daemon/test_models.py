@@ -113,6 +113,17 @@ def test_nothing_but_faults_for_a_while_asks_once_to_be_mended(clock: Clock) -> 
     assert watched.state == "ok"
 
 
+def test_faults_with_nobody_in_sight_between_them_are_mended_too(clock: Clock) -> None:
+    watched = Watched(MeanEngine(answer=float("nan")))
+    for _ in range(2):
+        watched.fail()
+        clock.now += GRACE / 2 + STEADY
+        watched.models.look()
+    assert watched.asked == 0
+    watched.fail()
+    assert watched.asked == 1
+
+
 def test_an_answer_in_between_is_no_reason_to_be_mended(clock: Clock) -> None:
     engine = MeanEngine()
     watched = Watched(engine)
