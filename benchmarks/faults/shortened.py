@@ -9,7 +9,7 @@ SHORTENED: dict[str, dict[str, float]] = {
     "engine": {"timeout": 1.0},
     "mqtt": {"timeout": 1.0, "backoff": 0.1, "backoff_max": 0.5},
     "webhook": {"timeout": 1.0, "backoff": 0.1, "backoff_max": 0.5},
-    "daemon": {"patience": 1.0},
+    "daemon": {"patience": 2.0},
 }
 
 
