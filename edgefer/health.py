@@ -37,10 +37,6 @@ class Verdict:
     """What is not in the way, and yet not as it should be."""
 
 
-Listener = Callable[[str, Standing, Standing], None]
-"""Told a part's name, how it stood and how it stands, by the thread that reported it."""
-
-
 class Part:
     """One named part. Any thread may call any method; `Health.part` makes it."""
 
@@ -48,14 +44,13 @@ class Part:
         self,
         name: str,
         clock: Callable[[], float],
-        listener: Listener | None,
         *,
         needed: bool,
         patience: float | None,
         allowed: float | None,
     ) -> None:
         self.name, self.needed = name, needed
-        self._clock, self._listener = clock, listener
+        self._clock = clock
         self._patience, self._allowed = patience, allowed
         # Each is replaced whole: a reader in another thread sees the old or the new.
         self._standing = Standing("starting", "", clock())
@@ -74,8 +69,6 @@ class Part:
         self._standing = Standing(state, reason, since)
         if state == "ok" and before.state != "ok":
             self._progressed = now  # its patience begins here, not when it last worked
-        if self._listener is not None:
-            self._listener(self.name, before, self._standing)
 
     def progress(self, ago: float = 0.0) -> None:
         """Something was done just now, or so many seconds ago. It does not end a declared state:
@@ -109,10 +102,8 @@ class Part:
 class Health:
     """All parts. `clock` is monotonic seconds: a wall clock's jump is no fault of a part."""
 
-    def __init__(
-        self, clock: Callable[[], float] = real_clock, listener: Listener | None = None
-    ) -> None:
-        self._clock, self._listener = clock, listener
+    def __init__(self, clock: Callable[[], float] = real_clock) -> None:
+        self._clock = clock
         self._parts: dict[str, Part] = {}
 
     def part(
@@ -131,9 +122,7 @@ class Health:
         """
         if name in self._parts:
             raise ValueError(f"there is a part {name!r} already")
-        made = Part(
-            name, self._clock, self._listener, needed=needed, patience=patience, allowed=allowed
-        )
+        made = Part(name, self._clock, needed=needed, patience=patience, allowed=allowed)
         self._parts = {**self._parts, name: made}
         return made
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgefer.health import Health, Standing, Verdict
+from edgefer.health import Health, Verdict
 
 GOOD = Verdict(True, ())
 
@@ -112,19 +112,16 @@ def test_a_part_that_is_not_needed_does_not_hold_up_readiness(health: Health) ->
     assert not health.live().good
 
 
-def test_changes_are_told_once(clock: Clock) -> None:
-    told: list[tuple[str, Standing, Standing]] = []
-    health = Health(clock, lambda *change: told.append(change))
+def test_a_state_stands_since_it_began_whatever_the_reason(health: Health, clock: Clock) -> None:
     part = health.part("camera")
-    for _ in range(3):
-        part.report("recovering", "gone")
     clock.now += 5
+    part.report("recovering", "gone")
+    since = part.standing.since
+    clock.now += 5
+    part.report("recovering", "still gone")
+    assert (part.standing.reason, part.standing.since) == ("still gone", since)
     part.report("ok")
-    assert [(name, before.state, after.state) for name, before, after in told] == [
-        ("camera", "starting", "recovering"),
-        ("camera", "recovering", "ok"),
-    ]
-    assert told[1][2].since - told[1][1].since == 5
+    assert part.standing.since == since + 5
 
 
 def test_a_name_is_one_part(health: Health) -> None:

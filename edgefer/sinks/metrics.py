@@ -82,13 +82,12 @@ class Metrics:
         if health is not None:
             registry.register(_AtScrape(lambda: _parts(health)))
 
-    def camera(self, name: str) -> CameraMetrics:
-        """The sink of one camera's readings; from now on it is on the page."""
+    def camera(self, name: str) -> None:
+        """From now on this camera is on the page, with nothing counted yet."""
         for stage in ("capture", "detection", "classification"):
             self._stage.labels(name, stage)
         for metric in (self._age, self._frames, self._faces, self._reconnects):
             metric.labels(name)
-        return CameraMetrics(self, name)
 
     def read(self, camera: str, reading: Reading) -> None:
         """Count one reading."""
@@ -126,24 +125,6 @@ class Metrics:
     def text(self) -> bytes:
         """The page, CONTENT_TYPE."""
         return generate_latest(self._registry)
-
-
-class CameraMetrics:
-    """A Sink: counts the readings of one camera, and its gaps as frames that nobody fetched."""
-
-    def __init__(self, metrics: Metrics, camera: str) -> None:
-        self._metrics, self._camera = metrics, camera
-        self._last: int | None = None
-
-    async def put(self, reading: Reading) -> None:
-        gap = 0 if self._last is None else reading.sequence - self._last - 1
-        self._last = reading.sequence
-        if gap > 0:
-            self._metrics.frames_dropped(self._camera, "overtaken", gap)
-        self._metrics.read(self._camera, reading)
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
 
 class _AtScrape(Collector):

@@ -110,10 +110,6 @@ class Mqtt:
         """Begin to connect; returns at once."""
         self._thread.start()
 
-    def camera(self, name: str) -> CameraStates:
-        """The sink of one camera's readings."""
-        return CameraStates(self, name)
-
     def put(self, camera: str, reading: Reading) -> None:
         """Leave a reading, unless the last state of that camera is younger than `interval`."""
         now = clock()
@@ -267,19 +263,6 @@ class Mqtt:
             log.warning("mqtt: %s; trying again", reason)
         if self._report is not None:
             self._report(state, reason)
-
-
-class CameraStates:
-    """A Sink: the states of one camera, over the daemon's one connection."""
-
-    def __init__(self, mqtt: Mqtt, camera: str) -> None:
-        self._mqtt, self._camera = mqtt, camera
-
-    async def put(self, reading: Reading) -> None:
-        self._mqtt.put(self._camera, reading)
-
-    async def close(self) -> None:
-        """The connection belongs to the daemon."""
 
 
 def _tls(config: MqttConfig) -> ssl.SSLContext | None:
