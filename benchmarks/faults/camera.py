@@ -18,8 +18,9 @@ from edgefer.timing import clock
 FPS, WIDTH, HEIGHT = 20, 320, 240
 AT = 60
 """The frame from which on the scripted camera has its fault: it is well for three seconds."""
-PEOPLE = section("source", 'url = "demo://?fps=10&seed=3&start=40"')
-"""A configuration with a camera that sees faces, slow enough for a loaded machine."""
+PEOPLE = section("source", 'url = "demo://?fps=8&seed=7&start=15"')
+"""A configuration with a camera that sees somebody for 15 s and more, slow enough for a loaded
+machine."""
 
 
 def pattern(more: str = "", *settings: str) -> str:

@@ -18,7 +18,7 @@ from benchmarks.faults.subject import Seen, Subject
 from edgefer.timing import clock
 
 VERSION = "8.2.1.8"
-AT = 30
+AT = 20
 """The batch with which the double's faults begin."""
 DOUBLE = "TensorRT double in the engine host's process, which is real"
 

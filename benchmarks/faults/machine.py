@@ -87,7 +87,7 @@ def _unmoved(subject: Subject, since: float, outcome: Outcome) -> Outcome:
 
 
 def _nothing(folder: Path) -> Outcome:
-    with Subject(folder, pattern()) as subject:
+    with Subject(folder, PEOPLE) as subject:
         subject.steady()
         began = clock()
         _pause(LASTS)
