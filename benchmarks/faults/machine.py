@@ -178,7 +178,8 @@ if "daemon" in sys.orig_argv:
 def _hangs(number: signal.Signals) -> Callable[[Path], Outcome]:
     def once(folder: Path) -> Outcome:
         (folder / "sitecustomize.py").write_text(SITE)
-        with Subject(folder, pattern(), environment={"PYTHONPATH": str(folder)}) as subject:
+        path = {"PYTHONPATH": str(folder)}
+        with Subject(folder, pattern(), environment=path, impatient=True) as subject:
             subject.steady()
             began = clock()
             subject.daemon.send(number)
@@ -199,7 +200,7 @@ def _restarted(subject: Subject, began: float, words: str) -> Outcome:
 
 
 RESTARTED = "started again after the unit's RestartSec, by us instead of systemd"
-ITSELF = f"it ends itself once its patience is spent, and is {RESTARTED}"
+ITSELF = f"it ends itself once its patience (shortened here alone) is spent, and is {RESTARTED}"
 FAULTS = (
     Fault("none, to compare", f"{LASTS:g} s of nothing", LONGEST_GAP, _nothing),
     Fault(

@@ -55,13 +55,16 @@ class Subject:
         watchdog: float | None = None,
         environment: dict[str, str] | None = None,
         jsonl: Path | None = None,
+        impatient: bool = False,
     ) -> None:
-        """`config` has no [http], [daemon] or [jsonl]."""
+        """`config` has no [http], [daemon] or [jsonl]. Only who is `impatient` has the shortened
+        patience: a loaded machine would wear it out."""
         self.folder = folder
         self.log: list[Seen] = []
         self.readings: list[Seen] = []
         self._config, self._watchdog, self._environment = config, watchdog, environment
         self._jsonl = jsonl
+        self._service = section("daemon") if impatient else "[daemon]\n"
         self._starts = 0
         self._ended = threading.Event()
         self._before: Family | None = None
@@ -77,7 +80,7 @@ class Subject:
         self.daemon = Daemon(
             place,
             f'{self._config}\n[jsonl]\npath = "{jsonl}"\ncontent = "readings"\n'
-            + section("daemon", 'log = "json"'),
+            f'{self._service}log = "json"\n',
             watchdog=self._watchdog,
             environment=self._environment,
         )
