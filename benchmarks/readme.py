@@ -148,6 +148,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "accuracy: edgefer-export evaluate --robustness --json": accuracy,
     "budget: edgefer-export runs --json": lambda: runs("budget"),
     "ablation: edgefer-export runs --json": lambda: runs("ablation"),
+    "faults: python -m benchmarks.faults": faults,
+    "soak: python -m benchmarks.soak": soak,
 }
 """What stands between `<!-- NAME -->` and `<!-- /NAME's first word -->` in the README."""
 

@@ -11,7 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import cameras, claims, enginehost, exclusive, handover, pipeline, tracking
+from benchmarks import (
+    cameras,
+    claims,
+    enginehost,
+    exclusive,
+    handover,
+    pipeline,
+    readme,
+    tracking,
+)
 from benchmarks.claims import Claim, in_turns
 from benchmarks.faults.__main__ import FAULTS
 from benchmarks.faults.outcome import Outcome, Row
@@ -176,3 +185,13 @@ def test_a_fault_is_done_noticed_and_over(name: str, tmp_path: Path) -> None:
 
 def test_the_names_of_faults_are_different() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+def test_the_readmes_tables_of_the_daemon_tell_what_was_measured() -> None:
+    for table, words in ((readme.faults(), "person needed"), (readme.soak(), "slope")):
+        assert words in table
+        assert max(map(len, table.splitlines())) <= 100
+
+
+def test_no_fault_needs_a_person() -> None:
+    assert "**yes**" not in readme.faults()
