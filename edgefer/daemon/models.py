@@ -111,6 +111,7 @@ class Models:
             self._faults_since, self._asked = None, False
             if not self._changed.wait_for(lambda: not self._lent[before], RETIRING):
                 log.warning("a frame still hangs in the models that are replaced")
+            del self._lent[before]  # it would keep their memory
         before.close()
 
     def detect(self, image_bgr: Image) -> tuple[Face, ...]:

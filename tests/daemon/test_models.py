@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -164,6 +166,16 @@ def test_replaced_models_are_closed_once_their_last_frame_has_left() -> None:
         thread.join(20)
     assert old.closed.is_set()
     assert len(answers) == 1
+
+
+def test_nothing_is_kept_of_replaced_models() -> None:
+    engine = Closing()
+    watched, gone = Watched(engine), weakref.ref(engine)
+    watched.models.classify(DETECTED)
+    del engine
+    watched.models.replace(opened(Closing()))
+    gc.collect()
+    assert gone() is None
 
 
 def test_no_frame_is_lost_while_models_are_replaced_over_and_over() -> None:
