@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claims import RESULTS
+from edgefer.bench import layout
 from edgefer.bench.report import Report
 from edgefer.files import replacing
 from edgefer.tables import markdown_table, number
@@ -17,7 +18,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 def rates() -> str:
     """The bench's table and the claims', each with where it was measured."""
-    bench = Report.read_json(RESULTS / "bench.json").markdown()
+    bench = layout.markdown(Report.read_json(RESULTS / "bench.json"))
     rows, environment = [], {}
     for path in sorted(RESULTS.glob("*.json")):
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))  # Any: JSON
