@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgefer.bench.provenance import device
+from edgefer.bench.roofline import limits_of, roof
 from edgefer.config import EngineConfig
-from edgefer.engines import find_model, open_engine
+from edgefer.engines import find_model, open_engine, split_runtime
 from edgefer.engines.onnx_file import read_onnx
 from edgefer.engines.trt_agreement import FACES, compare
 from edgefer.errors import EdgeferError, InferenceError
@@ -42,7 +44,7 @@ class Examined:
     """What is known of an engine before it is measured."""
 
     engine: str
-    """The file's name."""
+    """The file's name, with the runtime before it that was asked for."""
     model_sha256: str
     parameters: int | None
     """None where neither the description nor the file says."""
@@ -55,6 +57,9 @@ class Examined:
     accuracy: str
     network: str
     gate: Gate
+    roof_ms: float | None
+    """The least that the device allows for one call of one face (bench/roofline.py); None where
+    nobody published what it can do."""
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Examined:
@@ -64,14 +69,14 @@ class Examined:
 def examine(config: EngineConfig, others: tuple[str, ...] = ()) -> Examined:
     """Open the engine, read its file and compare its answers. `others` are the models measured
     beside it: one of them may be its FP32 form. Raises what opening it raises."""
-    path = find_model(config.model)
+    runtime, path = split_runtime(config.model)[0], find_model(config.model)
     digest, precision, stored = facts_of(path, config)
     with closing(open_engine(config)) as engine:
         spec = engine.spec
         pre = spec.preprocessing
         trained = spec.parameters
         return Examined(
-            engine=path.name,
+            engine=(f"{runtime}:" if runtime else "") + path.name,
             model_sha256=digest,
             parameters=stored if trained is None else trained,
             parameters_from="file" if trained is None else "spec",
@@ -82,6 +87,7 @@ def examine(config: EngineConfig, others: tuple[str, ...] = ()) -> Examined:
             accuracy=spec.accuracy,
             network=spec.network,
             gate=_gate(engine, path, precision, config, others),
+            roof_ms=_roof_ms(engine.runtime, path, precision, config),
         )
 
 
@@ -95,16 +101,28 @@ def facts_of(path: Path, config: EngineConfig) -> tuple[str, str, int | None]:
     return manifest.plan_sha256, manifest.precision, None
 
 
+def _roof_ms(runtime: str, path: Path, precision: str, config: EngineConfig) -> float | None:
+    """From the graph in the ONNX file, which lies beside a plan where it was built here."""
+    limits = limits_of(device(), runtime)
+    graph = path if path.suffix == ".onnx" else _source(path, config)
+    if limits is None or graph is None:
+        return None
+    found = roof(read_onnx(graph).cost, precision, limits)
+    return None if found is None else found.seconds * 1000
+
+
 def _gate(
     engine: Engine, path: Path, precision: str, config: EngineConfig, others: tuple[str, ...]
 ) -> Gate:
     reference = _reference(engine.spec, path, precision, config, others)
     if reference is None:
         return Gate(None, "no ONNX file in FP32 of the same training is at hand")
+    # Weights in fp32, arithmetic in bf16, as OpenVINO may be asked to.
+    bound = "fp16" if precision == "fp32" and "bf16" in engine.runtime else precision
     fp32 = dataclasses.replace(config, model=str(reference), device="cpu")
     try:
         with closing(open_engine(fp32)) as right:
-            found = compare(engine.infer, right.infer, engine.spec, precision, _most(path, config))
+            found = compare(engine.infer, right.infer, engine.spec, bound, _most(path, config))
     except InferenceError as exc:
         return Gate(False, f"it does not answer: {exc}", reference=reference.name)
     return Gate(
@@ -129,12 +147,7 @@ def _reference(
 ) -> Path | None:
     """The FP32 file that the engine should answer like; None where none is known."""
     if path.suffix != ".onnx":
-        if config.trust:
-            return None
-        manifest = read_manifest(path)
-        source = path.with_name(manifest.onnx)
-        same = source.is_file() and sha256(source) == manifest.onnx_sha256
-        return source if same else None
+        return _source(path, config)
     if precision == "fp32":
         return path
     stem = re.sub(r"[-_.](int8|fp16)$", "", path.stem)
@@ -143,6 +156,16 @@ def _reference(
         if _fp32_form(spec, candidate):
             return candidate
     return None
+
+
+def _source(plan: Path, config: EngineConfig) -> Path | None:
+    """The ONNX file that a plan was built from; None where it is gone or was changed."""
+    if config.trust:
+        return None
+    manifest = read_manifest(plan)
+    source = plan.with_name(manifest.onnx)
+    same = source.is_file() and sha256(source) == manifest.onnx_sha256
+    return source if same else None
 
 
 def _fp32_form(spec: ModelSpec, candidate: Path) -> bool:

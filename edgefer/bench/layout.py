@@ -64,7 +64,7 @@ def table_csv(report: Report) -> str:
         "macs", "precision", "input", "runtime", "mode", "paced", "batch", "detector", "workers",
         "rounds", "frames", "faces", "dropped", "total_fps", "total_fps_low", "total_fps_high",
         "detection_fps", "classification_fps", "serial_fps", "overlap", "ceiling_fps",
-        "efficiency", "cpu_percent", "others_percent", "peak_rss_bytes",
+        "efficiency", "roof_share", "cpu_percent", "others_percent", "peak_rss_bytes",
         *(f"{stage}_{kind}" + ("" if kind in ("n", "cv") else "_ms")
           for stage in stages for kind in kinds),
     ])  # fmt: skip
@@ -77,7 +77,7 @@ def table_csv(report: Report) -> str:
             m.model_sha256, m.network, m.parameters, m.macs, m.precision, m.input, m.runtime,
             m.mode, m.paced, m.batch, m.detector, m.workers, len(m.rounds), m.frames, m.faces,
             m.dropped, total.mean, total.low, total.high, m.detection_fps, m.classification_fps,
-            m.serial_fps, m.overlap, m.ceiling_fps, m.efficiency, m.cpu_percent,
+            m.serial_fps, m.overlap, m.ceiling_fps, m.efficiency, m.roof_share, m.cpu_percent,
             m.others_percent, m.peak_rss_bytes, *spreads,
         ]  # fmt: skip
         out.writerow(["" if c is None or _nan(c) else c for c in cells])
@@ -90,13 +90,11 @@ def _nan(value: object) -> bool:
 
 def _rates(report: Report) -> str:
     if report.first.mode == "engine":
-        header = ["", "#", "faces/s", "95 %", "p50 ms", "p90", "p95", "p99", "max", "CV"]
-        rows = []
-        for m in report.engines:
-            s = _whole(m)
-            ms = [number(v, 2) for v in (s.p50, s.p90, s.p95, s.p99, s.max, s.cv)]
-            rows.append([*_head(report, m), _rate(m.total_fps.mean), _reach(m.total_fps), *ms])
-        return text_table(header, rows)
+        rows = [
+            [*_head(report, m), _rate(m.total_fps.mean), _reach(m.total_fps)]
+            for m in report.engines
+        ]
+        return text_table(["", "#", "faces/s", "95 %"], rows)
     return text_table(
         ["FPS", "#", "total", "95 %", "class", "detect", "serial", "overlap", "effic"],
         [
@@ -114,20 +112,19 @@ def _rates(report: Report) -> str:
 
 
 def _latency(report: Report) -> str:
-    if report.first.mode == "engine":
-        return ""
     rows = []
     for m in report.engines:
+        name = _marked(report, m, NAME)
         for stage, s in m.latency_ms.items():
-            name = _marked(report, m, NAME) if stage == "capture" else ""
-            values = [number(v, 2) for v in (s.p50, s.p90, s.p95, s.p99, s.max, s.cv)]
+            values = [*(_ms(v) for v in (s.p50, s.p90, s.p95, s.p99, s.max)), number(s.cv, 2)]
             rows.append([name, stage, *values])
+            name = ""
     return text_table(["ms", "stage", "p50", "p90", "p95", "p99", "max", "CV"], rows)
 
 
 def _models(report: Report) -> str:
     return text_table(
-        ["engine", "params", "M MACs", "weights", "input"],
+        ["engine", "params", "M MACs", "weights", "input", "of roof"],
         [
             [
                 _marked(report, m, NAME),
@@ -135,6 +132,7 @@ def _models(report: Report) -> str:
                 number(None if m.macs is None else m.macs / 1e6),
                 m.precision,
                 m.input,
+                "-" if m.roof_share is None else f"{m.roof_share:.0%}",
             ]
             for m in report.engines
         ],
@@ -309,6 +307,11 @@ def _unit(m: Measurement) -> str:
 def _rate(value: float) -> str:
     """Six columns at most, up to 99,999."""
     return number(value, 0 if value >= 999.95 else 1)
+
+
+def _ms(value: float | None) -> str:
+    """Six columns at most, up to 99,999."""
+    return number(value, 2 if value is None or value < 100 else 1 if value < 1000 else 0)
 
 
 def _reach(interval: Interval) -> str:

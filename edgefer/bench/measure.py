@@ -16,6 +16,7 @@ from edgefer.bench.measurement import Measurement, Round, Sustained
 from edgefer.bench.rounds import Job, Series
 from edgefer.bench.statistics import rate_interval, spread
 from edgefer.bench.verdict import beside_their_like, drift_within, judge
+from edgefer.engines import find_model
 from edgefer.errors import EdgeferError
 from edgefer.pipeline import default_workers
 from edgefer.timing import ratio
@@ -38,6 +39,7 @@ def measure(jobs: Sequence[Job], rounds: int, sustain: float, told: Told) -> Out
     """Every job once a round; then, where `sustain` is above 0, each once more for so many
     seconds. An engine that fails is left out from then on."""
     models = tuple(job.config.engine.model for job in jobs)
+    files = tuple(str(find_model(model)) for model in models)
     work = _Work(told, len(jobs), rounds, sustain)
     examined: dict[int, Examined] = {}
     watched: dict[int, list[Watched]] = {n: [] for n in range(len(jobs))}
@@ -54,7 +56,7 @@ def measure(jobs: Sequence[Job], rounds: int, sustain: float, told: Told) -> Out
 
     def examine(n: int, job: Job) -> None:
         work.begin(f"examining {models[n]}", 0.0)
-        examined[n] = child.examine(job, models)
+        examined[n] = child.examine(job, files)
 
     def one(n: int, job: Job) -> None:
         work.begin(f"{models[n]}, round {len(watched[n]) + 1} of {rounds}", 1.0)

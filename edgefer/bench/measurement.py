@@ -61,6 +61,7 @@ class Measurement:
     accuracy: str
     network: str
     gate: Gate
+    roof_ms: float | None
     mode: str
     paced: float
     batch: int
@@ -97,6 +98,14 @@ class Measurement:
     def ranked(self) -> bool:
         """Not where its answers are wrong."""
         return self.gate.passed is not False
+
+    @property
+    def roof_share(self) -> float | None:
+        """Of the roof that the engine reached, with one face in a call; None where the device's
+        limits are unknown, and in the pipeline, whose classification is more than the engine."""
+        if self.roof_ms is None or self.mode != "engine" or self.batch != 1:
+            return None
+        return self.roof_ms / self.latency_ms["classification"].p50
 
     @property
     def rates(self) -> tuple[float, ...]:
