@@ -18,6 +18,8 @@ from edgefer.bench.rounds import Job, Series, series_from_json, to_json
 from edgefer.bench.sampling import Sampled, Sampler
 from edgefer.errors import EdgeferError
 
+ROUNDS = "edgefer.bench.rounds"
+
 Progress = Callable[[float], None]
 """Takes the share of a round that is done, 0 to 1."""
 
@@ -39,9 +41,9 @@ def examine(job: Job, others: tuple[str, ...]) -> Examined:
         return Examined.from_json(child.until("done")["result"])
 
 
-def measure_round(job: Job, progress: Progress) -> Watched:
-    """One round; raises as `examine`."""
-    with _Child({"do": "round", "job": to_json(job)}, job) as child:
+def measure_round(job: Job, progress: Progress, module: str = ROUNDS) -> Watched:
+    """One round, by a module that answers as `rounds` does; raises as `examine`."""
+    with _Child({"do": "round", "job": to_json(job)}, job, module) as child:
         child.until("counting")
         busy = busy_seconds()
         with Sampler(child.pid) as sampler:
@@ -58,10 +60,10 @@ def measure_round(job: Job, progress: Progress) -> Watched:
 class _Child:
     """The process, and the lines of JSON that it prints; it does not outlive its block."""
 
-    def __init__(self, request: dict[str, Any], job: Job) -> None:
+    def __init__(self, request: dict[str, Any], job: Job, module: str = ROUNDS) -> None:
         self._model = job.config.engine.model
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "edgefer.bench.rounds"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

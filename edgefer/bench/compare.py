@@ -20,14 +20,15 @@ from edgefer.tables import markdown_table, number, text_table
 
 BETWEEN = 0.015
 """Standard deviation of a run's mean rate from run to run, beyond what its rounds show. With it,
-simulated runs whose rounds vary by 2 %, alike to 0.3 from one to the next, in machines that drift
-by 1 %, differ "significantly" in 2 of 100 pairs (without it: in 20); `benchmarks.calibration`."""
+simulated runs whose rounds vary by 2 %, alike to 0.3 from one to the next, and whose level is off
+by 1 %, differ "significantly" in 2 of 100 pairs; without it in 20 (tests/bench). Real engines:
+`python -m benchmarks.calibration`."""
 BETWEEN_CPU = 0.02
-"""The same of the processor time of a frame, where 40 to 80 % of the processors were busy with
-other work: 66 rounds on two cores, of which pairs of five in a row differ in 4 of 100."""
+"""The same of the processor time of a frame. Of 66 rounds in a row, on two cores of which other
+work took 40 to 80 %, pairs of five differ in 4 of 100 with it, in 21 without."""
 OTHERS_SHARE = 0.5
-"""How much of what other processes took may differ between two runs: measured, a rate falls by
-just what they take, and what they took drifts by half of itself within minutes."""
+"""How much of what other processes took may differ between two runs. In the same 66 rounds the
+rate fell by just what others took, and that went from 80 % to 33 % within ten minutes."""
 
 HOST = ("device", "cpu", "cores")
 CONDITIONS = ("mode", "paced", "batch", "clip_sha256", "detector", "workers")
@@ -91,7 +92,7 @@ def compare(
         )
     paired = {m.engine for pair in common for m in pair}
     alone = tuple(name for name in dict.fromkeys([*a, *b]) if name not in paired)
-    return Comparison(names, tuple(_pair(*pair) for pair in common), unlike, alone)
+    return Comparison(names, tuple(pair_of(*pair) for pair in common), unlike, alone)
 
 
 def _unlike(
@@ -108,7 +109,8 @@ def _unlike(
     return tuple(found)
 
 
-def _pair(first: Measurement, second: Measurement) -> Pair:
+def pair_of(first: Measurement, second: Measurement) -> Pair:
+    """Of one engine, measured twice under like conditions."""
     others = max(m.others_percent or 0.0 for m in (first, second)) / 100
     lost = OTHERS_SHARE * others / max(0.05, 1 - others)
     rate = difference(first.rates, second.rates, (BETWEEN**2 + lost**2) ** 0.5)

@@ -1,12 +1,11 @@
-"""A report for eyes: tables of 80 columns, one of Markdown, and CSV."""
+"""A report for eyes: tables of 80 columns, and one of Markdown."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import textwrap
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
 from edgefer.bench.measurement import Measurement
 from edgefer.bench.report import Report
@@ -51,41 +50,6 @@ def markdown(report: Report) -> str:
     parts = [markdown_table(header, rows), *_lists(_judgements(report), _notes(report))]
     parts += [_reported(report, markdown_table), _context(report)]
     return "\n\n".join(part for part in parts if part)
-
-
-def table_csv(report: Report) -> str:
-    """One line for each engine; empty where nothing was measured."""
-    file = io.StringIO()
-    out = csv.writer(file, lineterminator="\n")
-    stages = list(report.first.latency_ms)
-    kinds = ("n", "mean", "cv", "p50", "p90", "p95", "p99", "max")
-    out.writerow([
-        "engine", "rank", "verdict", "gate", "unlike", "model_sha256", "network", "parameters",
-        "macs", "precision", "input", "runtime", "mode", "paced", "batch", "detector", "workers",
-        "rounds", "frames", "faces", "dropped", "total_fps", "total_fps_low", "total_fps_high",
-        "detection_fps", "classification_fps", "serial_fps", "overlap", "ceiling_fps",
-        "efficiency", "roof_share", "cpu_percent", "others_percent", "peak_rss_bytes",
-        *(f"{stage}_{kind}" + ("" if kind in ("n", "cv") else "_ms")
-          for stage in stages for kind in kinds),
-    ])  # fmt: skip
-    for m in report.engines:
-        total = m.total_fps
-        spreads = [getattr(m.latency_ms[stage], kind) for stage in stages for kind in kinds]
-        gate = {None: "unchecked", True: "passed", False: "failed"}[m.gate.passed]
-        cells = [
-            m.engine, report.rank(m), str(m.stability), gate, " ".join(report.unlike(m)),
-            m.model_sha256, m.network, m.parameters, m.macs, m.precision, m.input, m.runtime,
-            m.mode, m.paced, m.batch, m.detector, m.workers, len(m.rounds), m.frames, m.faces,
-            m.dropped, total.mean, total.low, total.high, m.detection_fps, m.classification_fps,
-            m.serial_fps, m.overlap, m.ceiling_fps, m.efficiency, m.roof_share, m.cpu_percent,
-            m.others_percent, m.peak_rss_bytes, *spreads,
-        ]  # fmt: skip
-        out.writerow(["" if c is None or _nan(c) else c for c in cells])
-    return file.getvalue()
-
-
-def _nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
 
 
 def _rates(report: Report) -> str:
@@ -157,25 +121,30 @@ def _machine(report: Report) -> str:
 
 
 def _power(report: Report) -> str:
-    rows = []
-    for m in report.engines:
-        samples = [Sampled.from_record(one.sample) for one in m.rounds]
-        joules = [s.joules for s in samples if s.joules]
-        hottest = [found for s in samples if (found := s.hottest())]
-        slowed = sorted({word for s in samples for word in s.throttling or ()})
-        faces = m.faces / len(m.rounds) * len(joules)
-        watts = [s.watts for s in samples if s.watts is not None]
-        rows.append([
-            _marked(report, m, NAME),
-            number(sum(watts) / len(watts) if watts else None, 2),
-            number(faces / sum(joules) if joules else None),
-            number(hottest[0][1].start if hottest else None),
-            number(hottest[-1][1].end if hottest else None),
-            "; ".join(slowed) or ("no" if any(s.throttling == () for s in samples) else "-"),
-        ])  # fmt: skip
+    rows = [[_marked(report, m, NAME), *_energy(m)] for m in report.engines]
     if all(cell == "-" for row in rows for cell in row[1:]):
-        return "watts, faces a joule, temperatures, throttling: unavailable on this machine"
-    return text_table(["engine", "W", "faces/J", "°C start", "°C end", "throttled"], rows)
+        return "watts, faces a joule, temperatures, clocks, throttling: unavailable here"
+    header = ["engine", "W", "faces/J", "°C start", "°C end", "MHz", "throttled"]
+    return text_table(header, rows)
+
+
+def _energy(m: Measurement) -> list[str]:
+    """Over all rounds, as far as this machine shows it."""
+    samples = [Sampled.from_record(one.sample) for one in m.rounds]
+    watts = [s.watts for s in samples if s.watts is not None]
+    joules = [s.joules for s in samples if s.joules]
+    faces = m.faces / len(m.rounds) * len(joules)
+    hottest = [found[1] for s in samples if (found := s.hottest())]
+    clocks = [max(course.mean for course in s.mhz.values()) for s in samples if s.mhz]
+    signs = [s.throttling for s in samples if s.throttling is not None]
+    return [
+        number(fmean(watts) if watts else None, 2),
+        number(faces / sum(joules) if joules else None),
+        number(hottest[0].start if hottest else None),
+        number(hottest[-1].end if hottest else None),
+        number(fmean(clocks) if clocks else None, 0),
+        ("yes" if any(signs) else "no") if signs else "-",
+    ]
 
 
 def _sustained(report: Report) -> str:

@@ -126,6 +126,7 @@ def summary(
         unlike,
         others,
         all(one.settled for one in series),
+        sorted({word for one in watched for word in one.sampled.throttling or ()}),
     )
     return Measurement(
         **{f.name: getattr(examined, f.name) for f in dataclasses.fields(examined)},

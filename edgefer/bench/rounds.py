@@ -44,6 +44,9 @@ Tell = Callable[[dict[str, Any]], None]
 """Takes one line of JSON: {"event": "frames", "done": 12}, "counting" and "counted"."""
 
 
+Dress = Callable[[Engine], Engine]
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What to measure in one round."""
@@ -186,9 +189,9 @@ def call(engine: Engine, job: Job, tell: Tell) -> Series:
         n += 1
 
 
-def measure_round(job: Job, tell: Tell) -> Series:
+def measure_round(job: Job, tell: Tell, dress: Dress) -> Series:
     """One round in this process."""
-    with closing(open_engine(job.config.engine)) as engine:
+    with closing(dress(open_engine(job.config.engine))) as engine:
         if job.mode == "engine":
             return call(engine, job, tell)
         clip = load_clip(job.clip, job.clip_frames)
@@ -210,7 +213,9 @@ def series_from_json(fields: Mapping[str, Any]) -> Series:
     return Series(**values)
 
 
-def _main() -> None:
+def main(dress: Dress = lambda engine: engine) -> None:
+    """Answer the one request on stdin. `dress` may put something around the engine, such as a
+    known delay: how the bench itself is checked (benchmarks/calibration.py)."""
     request = json.load(sys.stdin)
 
     def tell(line: dict[str, Any]) -> None:
@@ -221,11 +226,11 @@ def _main() -> None:
         if request["do"] == "examine":
             found: Examined | Series = examine(job.config.engine, tuple(request["others"]))
         else:
-            found = measure_round(job, tell)
+            found = measure_round(job, tell, dress)
         tell({"event": "done", "result": dataclasses.asdict(found)})
     except EdgeferError as exc:
         tell({"event": "error", "error": str(exc), "exit_code": exc.exit_code})
 
 
 if __name__ == "__main__":
-    _main()
+    main()

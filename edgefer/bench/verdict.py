@@ -1,8 +1,8 @@
 """STABLE or UNSTABLE, and why: whether a measurement can carry a comparison.
 
-Each bound is what simulation asks of it (`python -m benchmarks.calibration`): a steady engine with
-the noise of this kind of machine is called unstable in less than one run in twenty, and what
-would hide or feign a difference of 10 % is seen.
+Each bound is what simulation asks of it (tests/bench/test_verdict.py): a steady engine with the
+noise of a quiet machine is called unstable in less than one run in twenty, and what would hide or
+feign a difference of 10 % is seen.
 """
 
 from __future__ import annotations
@@ -61,10 +61,12 @@ def judge(
     frames: Sequence[float],
     others: float | None,
     settled: bool,
+    slowed: Sequence[str] = (),
 ) -> Verdict:
     """Of one engine: `rates` and `within` (see `drift_within`) hold one value per round, `frames`
     the seconds of every frame beside its like (see `beside_their_like`), `others` the percentage
-    of the processors that other processes took; None where that is unknown."""
+    of the processors that other processes took; None where that is unknown. `slowed` is what held
+    the machine's clocks down meanwhile, in words."""
     reasons = []
     if len(rates) < FEWEST_ROUNDS:
         reasons.append(f"{len(rates)} of at least {FEWEST_ROUNDS} rounds")
@@ -75,6 +77,7 @@ def judge(
     reasons += _stalls(frames)
     if others is not None and others > MOST_OTHERS:
         reasons.append(f"other processes took {others:.0f} % of the processors")
+    reasons += slowed
     if not settled:
         reasons.append("the rate did not settle in the warm-up")
     return Verdict(tuple(reasons))

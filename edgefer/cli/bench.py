@@ -14,6 +14,7 @@ from typing import Any
 from edgefer.bench import layout
 from edgefer.bench.chart import bars, check_installed
 from edgefer.bench.compare import compare, markdown, table_csv, text
+from edgefer.bench.csv_file import to_csv
 from edgefer.bench.measure import Outcome, measure
 from edgefer.bench.progress import Progress
 from edgefer.bench.provenance import command_line, environment
@@ -185,7 +186,7 @@ def _tell(args: argparse.Namespace, outcome: Outcome) -> None:
     if args.json:
         report.write_json(args.json)
     if args.csv:
-        _write(args.csv, layout.table_csv(report))
+        _write(args.csv, to_csv(report))
     if args.chart:
         bars(report, args.chart)
 

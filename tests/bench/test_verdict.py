@@ -101,6 +101,7 @@ def test_a_crowd_in_some_pictures_is_no_stall() -> None:
     [
         ({"others": 40.0}, "other processes"),
         ({"settled": False}, "warm-up"),
+        ({"slowed": ["CPU slowed by heat"]}, "by heat"),
         ({"rates": [100.0, 100.0]}, "2 of at least 3 rounds"),
     ],
 )
