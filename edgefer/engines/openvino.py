@@ -62,6 +62,10 @@ class OpenVINOEngine:
         self.runtime = f"openvino {ov.__version__.partition('-')[0]} CPU {arithmetic}"
         self._free: deque[Any] = deque()
         """Requests that no thread uses; each is one's at a time."""
+        # The binding fills a table of types at the first run of the process: two threads that do
+        # it at once wait for each other for ever, one with Python's lock (OpenVINO 2026.4).
+        pre = self.spec.preprocessing
+        self._run(np.zeros((1, pre.channels, pre.height, pre.width), np.float32))
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, C, h, w) float32 -> (N, K) float32 that belongs to the caller; InferenceError

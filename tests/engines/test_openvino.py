@@ -12,6 +12,7 @@ from onnx import helper
 
 from edgefer.config import EngineConfig
 from edgefer.engines import RUNTIMES, find_model, open_engine, split_runtime
+from edgefer.engines.openvino import OpenVINOEngine
 from edgefer.errors import (
     ConfigError,
     InferenceError,
@@ -69,11 +70,10 @@ def test_an_arithmetic_that_the_processor_lacks_is_refused_not_replaced(
     # OpenVINO 2026.4 takes bf16 where f16 is asked for and is not there.
     monkeypatch.setitem(RUNTIMES, "openvino-bf16", "f16")
     try:
-        engine = opened("openvino-bf16:lightweight.onnx")
+        said = opened("openvino-bf16:lightweight.onnx").runtime
     except ConfigError as exc:
-        assert "does not compute in f16" in str(exc)
-    else:
-        assert engine.runtime.endswith(" CPU f16")
+        said = str(exc)
+    assert said.endswith(" CPU f16") or "does not compute in f16" in said
 
 
 def test_threads_that_share_it_get_their_own_answers(tmp_path: Path) -> None:
@@ -95,6 +95,22 @@ def test_threads_that_share_it_get_their_own_answers(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(60)
     assert wrong == []
+
+
+def test_the_first_run_is_made_by_one_thread_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two first runs at once hang in OpenVINO 2026.4: one process in eight, with four threads.
+    runs: list[tuple[int, ...]] = []
+    inner = OpenVINOEngine._run
+
+    def counted(engine: OpenVINOEngine, part: np.ndarray) -> np.ndarray:
+        runs.append(part.shape)
+        return inner(engine, part)
+
+    monkeypatch.setattr(OpenVINOEngine, "_run", counted)
+    opened(f"openvino:{tiny_onnx(tmp_path / 'm.onnx')}")
+    assert runs == [(1, 3, 8, 8)]
 
 
 def test_what_onnx_runtime_refuses_is_refused_here_too(tmp_path: Path) -> None:
