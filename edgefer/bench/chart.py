@@ -49,6 +49,8 @@ def bars(report: Report, path: Path) -> None:
         ecolor=INK,
         capsize=3,
     )
+    # An interval of few, unlike rounds may be endless: the bars set the scale.
+    axes.set_xlim(0, 1.25 * max(rate.mean for rate in rates))
     axes.set_yticks(range(len(rows)), names)
     axes.set_xlabel(
         ("faces" if report.first.mode == "engine" else "frames") + " a second, 95 % interval"

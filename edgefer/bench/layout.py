@@ -178,6 +178,7 @@ def _notes(report: Report) -> str:
             lines.append(f"{_name(m)}: answers not checked, {m.gate.why}")
         else:
             lines.append(f"{_name(m)} against ONNX Runtime fp32: {m.gate.why}")
+    lines += [f"{_name(m)}: accuracy on {m.accuracy}" for m in report.engines if m.accuracy]
     return "\n".join(_wrapped(line) for line in lines)
 
 
@@ -288,7 +289,7 @@ def _reach(interval: Interval) -> str:
     if not math.isfinite(interval.low + interval.high):
         return "-"
     reach = max(interval.mean - interval.low, interval.high - interval.mean) / interval.mean
-    return f"±{100 * reach:.1f}%" if reach < 0.995 else f"±{100 * reach:.0f}%"
+    return f"±{100 * reach:.1f}%" if reach < 0.9995 else ">100%"
 
 
 def _between(interval: Interval) -> str:

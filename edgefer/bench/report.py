@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgefer.bench.measurement import Measurement, without_nan
+from edgefer.bench.statistics import RESAMPLES, SEED
 from edgefer.errors import ConfigError
 from edgefer.files import replacing
 
@@ -51,7 +52,11 @@ class Report:
 
     def write_json(self, path: Path) -> None:
         """Replace `path` whole. Raises OutputError."""
-        record = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        record = {
+            "schema": SCHEMA,
+            "bootstrap": {"seed": SEED, "resamples": RESAMPLES},
+            **dataclasses.asdict(self),
+        }
         with replacing(path) as file:
             file.write(json.dumps(without_nan(record), indent=2).encode() + b"\n")
 
@@ -62,6 +67,7 @@ class Report:
             record = json.loads(path.read_text(encoding="utf-8"))
             if (schema := record.pop("schema")) != SCHEMA:
                 raise ValueError(f"its schema is {schema}, not {SCHEMA}; measure again")
+            record.pop("bootstrap", None)
             engines = tuple(Measurement.from_json(fields) for fields in record.pop("engines"))
             if not engines:
                 raise ValueError("it holds no engine")

@@ -22,7 +22,7 @@ from edgefer.bench.report import Report
 from edgefer.bench.rounds import MODES, Job
 from edgefer.bench.warmup import LEAST
 from edgefer.cli.options import add_settings, settings
-from edgefer.engines import find_model
+from edgefer.engines import FORMATS, find_model
 from edgefer.errors import ConfigError, OutputError
 from edgefer.files import replacing
 
@@ -48,6 +48,9 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
         help="a path, or a name in the model folder; give it once per engine "
         "(default lightweight.onnx)",
     )
+    parser.add_argument("--zoo", type=Path, metavar="DIR",
+                        help="measure every .onnx, .plan and .engine file of a folder "
+                        "too")  # fmt: skip
     parser.add_argument("--mode", choices=MODES, default="pipeline",
                         help="pipeline: clip to expressions; engine: the classifier alone, on "
                         "drawn faces (default pipeline)")  # fmt: skip
@@ -155,7 +158,10 @@ def _check_writable(path: Path | None) -> None:
 def _jobs(args: argparse.Namespace) -> list[Job]:
     config = settings(args)
     jobs = []
-    for model in args.engines or [config.engine.model]:
+    models = list(args.engines or [])
+    if args.zoo:
+        models += _models_of(args.zoo)
+    for model in models or [config.engine.model]:
         find_model(model)
         engine = dataclasses.replace(config.engine, model=model)
         jobs.append(
@@ -171,6 +177,13 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
             )
         )
     return jobs
+
+
+def _models_of(folder: Path) -> list[str]:
+    """Raises ConfigError where there is none."""
+    if found := sorted(str(path) for path in folder.glob("*") if path.suffix in FORMATS):
+        return found
+    raise ConfigError(f"--zoo {folder}: it is no folder with {', '.join(FORMATS)} files")
 
 
 def _tell(args: argparse.Namespace, outcome: Outcome) -> None:

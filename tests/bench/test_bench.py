@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from edgefer.bench.child import measure_round
 from edgefer.bench.clip import PacedReplay, Replay, load_clip
 from edgefer.bench.layout import text as text_of
 from edgefer.bench.measurement import without_nan
 from edgefer.bench.provenance import UNAVAILABLE, environment, git_state
 from edgefer.bench.report import Report
+from edgefer.bench.rounds import Job
 from edgefer.cli import main
 from edgefer.cli.bench import duration
-from edgefer.errors import ConfigError, SourceError
+from edgefer.config import Config
+from edgefer.errors import ConfigError, EdgeferError, SourceError
 from edgefer.files import sha256
 from edgefer.timing import clock
 from tests.contracts import check_source
@@ -142,6 +145,7 @@ def test_a_clip_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         ["--paced", "-1"],
         ["--mode", "engine", "--paced", "30"],
         ["--csv", "/absent/r.csv"],
+        ["--zoo", "/absent"],
         ["--warmup", "0"],
         ["--engine", "absent.onnx"],
         ["--clip", "x.mp4"],
@@ -280,3 +284,18 @@ def test_a_time_has_a_unit(text: str, seconds: float) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError):
         duration(text)
+
+
+def test_a_folder_is_measured_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("b.onnx", "a.onnx"):
+        tiny_onnx(tmp_path / name)
+    (tmp_path / "a.md").write_text("no model")
+    assert main(["bench", "--zoo", str(tmp_path), "--mode", "engine", *QUICK]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:4]
+    assert [row.split()[0] for row in rows] == ["a", "b"]
+
+
+def test_a_process_that_ends_without_a_word_is_told_whatever_it_printed() -> None:
+    job = Job(Config(), "", 0, 5, 5, mode="engine")
+    with pytest.raises(EdgeferError, match="ended with 0"):
+        measure_round(job, lambda _: None, module="this")
