@@ -122,10 +122,10 @@ def summary(
     others = float(np.mean(known)) if known else None
     verdict = judge(
         [one.total_fps for one in rounds],
-        [drift_within(one.published) for one in series],
+        [drift_within(beside_their_like(_work(one), one.pictures)) for one in series],
         unlike,
         others,
-        all(one.settled for one in series),
+        all(one.settled is not False for one in series),
         sorted({word for one in watched for word in one.sampled.throttling or ()}),
     )
     return Measurement(
@@ -194,6 +194,11 @@ def round_of(one: Watched, job: Job) -> Round:
 def _faces_a_call(job: Job) -> int:
     """In the mode "engine" a rate counts faces, in the pipeline frames."""
     return job.batch if job.mode == "engine" else 1
+
+
+def _work(series: Series) -> Sequence[float]:
+    """Seconds that the stages spent on each frame."""
+    return [a + b for a, b in zip(series.detection, series.classification, strict=True)]
 
 
 def _whole(series: Series, job: Job) -> Sequence[float]:

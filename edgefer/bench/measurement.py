@@ -18,8 +18,8 @@ class Round:
     """One turn of one engine. Rates in frames a second; in the mode "engine", faces a second."""
 
     warmup: int
-    settled: bool
-    """Whether the rate stood still when counting began."""
+    settled: bool | None
+    """Whether the rate stood still when counting began; None where that could not be told."""
     frames: int
     seconds: float
     total_fps: float

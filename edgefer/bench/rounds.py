@@ -76,8 +76,8 @@ class Series:
     """
 
     warmup: int
-    settled: bool
-    """Whether the rate stood still when counting began."""
+    settled: bool | None
+    """Whether the rate stood still when counting began; None where that could not be told."""
     began: float
     """When the last discarded frame came out, on the clock that all processes share."""
     published: tuple[float, ...]
@@ -115,7 +115,7 @@ class _Counting:
     rows: list[tuple[float, float, float, float, float, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.warm = Warmup(self.job.warmup)
+        self.warm = Warmup(self.job.warmup, self.pictures)
 
     def add(self, reading: Reading) -> bool:
         """Whether that was the last one."""

@@ -112,15 +112,14 @@ def drift_across(rates: Sequence[float]) -> float:
     return math.expm1(slope * (len(logs) - 1))
 
 
-def drift_within(published: Sequence[float]) -> float:
-    """The rate in the last third of a round over that in its first, from the seconds since its
-    start at which frames came out; 1 of fewer than six frames."""
-    n = len(published)
-    third = n // 3
+def drift_within(frames: Sequence[float]) -> float:
+    """The rate in the last third of a round over that in its first, from the seconds that each
+    frame took beside its like; 1 of fewer than six frames."""
+    third = len(frames) // 3
     if third < 2:
         return 1.0
-    first, last = published[third - 1], published[-1] - published[n - third - 1]
-    return first / last if last > 0 else 1.0
+    last = float(np.mean(frames[-third:]))
+    return float(np.mean(frames[:third])) / last if last > 0 else 1.0
 
 
 def beside_their_like(seconds: Sequence[float], pictures: Sequence[int]) -> list[float]:

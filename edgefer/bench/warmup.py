@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-LEAST, TIMES, SECONDS = 50, 20, 10.0
+import math
+
+LEAST, TIMES, SECONDS = 50, 20, 30.0
 """Frames at least; and at most so many times those, or so long. Memory pools, caches and a GPU's
 clocks settle within them; heat does not, and shows as drift."""
 WINDOW = 25
-"""Frames over which one rate is taken."""
+"""Frames at least over which one rate is taken."""
 ALIKE = 0.03
 """How far the last three windows' rates may lie apart, as a share of the least (perf_analyzer's
 rule); and they must not each be faster than the one before. What is left of a start that is three
@@ -15,29 +17,35 @@ less than 1 % in 19 of 20 (simulated in tests/bench)."""
 
 
 class Warmup:
-    """Told when frames came out; says when to begin counting."""
+    """Told when frames came out; says when to begin counting.
 
-    def __init__(self, least: int = LEAST) -> None:
+    `period` is after how many frames the same pictures come again: a window holds whole periods,
+    so that a crowd in some of them is no change of the rate.
+    """
+
+    def __init__(self, least: int = LEAST, period: int = 1) -> None:
         self._least = least
+        self._window = period * math.ceil(WINDOW / period)
         self._began: float | None = None
         self._marks: list[float] = []
         self.frames = 0
-        self.settled = False
+        self.settled: bool | None = None
+        """Whether the rate stands still; None while there were too few frames to tell."""
 
     def over(self, published: float) -> bool:
         """One frame more, out at that second: whether it was the last to be discarded."""
-        self.frames += 1
-        if self.frames % WINDOW == 0:
-            self._marks.append(published)
-            self.settled = self._alike()
         if self._began is None:
             self._began = published
+        self.frames += 1
+        if self.frames % self._window == 0:
+            self._marks.append(published)
+            self.settled = self._alike()
         long = self.frames >= TIMES * self._least or published - self._began >= SECONDS
-        return self.frames >= self._least and (self.settled or long)
+        return self.frames >= self._least and (bool(self.settled) or long)
 
-    def _alike(self) -> bool:
+    def _alike(self) -> bool | None:
         if len(self._marks) < 4:
-            return False
+            return None
         a, b, c, d = self._marks[-4:]
         spans = (b - a, c - b, d - c)
         speeding = spans[0] > spans[1] > spans[2]
