@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.claims import Claim, report
 from edgefer.bench import child
-from edgefer.bench.compare import Pair, pair_of
+from edgefer.bench.compare import Pair, pair_of, verdict
 from edgefer.bench.measure import summary
 from edgefer.bench.measurement import Measurement
 from edgefer.bench.rounds import Job
@@ -43,8 +43,8 @@ def main(repeats: int = 20, count: int = 5, frames: int = 400) -> None:
         slower.append(pair_of(first, slow))
         stable += sum(m.stability.stable for m in (first, again))
         others += [m.others_percent or 0.0 for m in (first, again, slow)]
-        print(f"{n + 1}: {same[-1].rate.ratio:.3f} {same[-1].verdict}; {slower[-1].rate.ratio:.3f} "
-              f"{slower[-1].verdict}", file=sys.stderr, flush=True)  # fmt: skip
+        print(f"{n + 1}: the same {_told(same[-1])}; slowed {_told(slower[-1])}",
+              file=sys.stderr, flush=True)  # fmt: skip
     how = (
         f"lightweight.onnx, one face a call, {repeats} repeats of {count} rounds of {frames} "
         f"calls; {stable} of {2 * repeats} runs called stable, others took "
@@ -63,6 +63,11 @@ def main(repeats: int = 20, count: int = 5, frames: int = 400) -> None:
         _claim("slowed by a tenth, by processor time: dearer", slower, how,
                lambda pair: pair.cpu is not None and pair.cpu.high < 1),
     )  # fmt: skip
+
+
+def _told(pair: Pair) -> str:
+    cpu = "unknown" if pair.cpu is None else verdict(pair.cpu, "dearer", "cheaper")
+    return f"{pair.rate.ratio:.3f}, {pair.verdict}, by processor time {cpu}"
 
 
 def _middle(values: Iterable[float]) -> float:

@@ -123,9 +123,11 @@ def call(args: argparse.Namespace) -> int:
     if outcome.measurements:  # what was measured is not lost with an engine that failed
         _tell(args, outcome)
     if outcome.errors:
-        for error in outcome.errors[:-1]:
-            print(f"edgefer: error: {error}", file=sys.stderr)
-        raise outcome.errors[-1]
+        last = outcome.errors[-1]
+        for error in dict.fromkeys(map(str, outcome.errors)):  # a bad clip is each engine's error
+            if error != str(last):
+                print(f"edgefer: error: {error}", file=sys.stderr)
+        raise last
     unstable = any(not m.stability.stable for m in outcome.measurements)
     return UNSTABLE if args.strict and unstable else 0
 

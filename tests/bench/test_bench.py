@@ -299,3 +299,12 @@ def test_a_process_that_ends_without_a_word_is_told_whatever_it_printed() -> Non
     job = Job(Config(), "", 0, 5, 5, mode="engine")
     with pytest.raises(EdgeferError, match="ended with 0"):
         measure_round(job, lambda _: None, module="this")
+
+
+def test_what_is_wrong_for_every_engine_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines = [str(tiny_onnx(tmp_path / name)) for name in ("a.onnx", "b.onnx")]
+    args = ["--engine", engines[0], "--engine", engines[1], "--clip", str(tmp_path / "no.mp4")]
+    assert main(["bench", *args, *QUICK]) == 4
+    assert capsys.readouterr().err.count("edgefer: error") == 1
