@@ -190,6 +190,8 @@ def test_a_plan_is_measured_like_any_engine(tmp_path: Path) -> None:
     assert engine["model_sha256"] == manifest.plan_sha256
     assert (engine["precision"], engine["parameters"]) == ("fp16", SPEC.parameters)
     assert "tensorrt 10.3.0" in engine["runtime"]
+    assert engine["gate"]["passed"] is True
+    assert engine["gate"]["reference"] == "tiny.onnx"
 
 
 def test_a_wrong_engine_is_printed_and_marked_and_has_no_rank(
@@ -308,3 +310,21 @@ def test_what_is_wrong_for_every_engine_is_told_once(
     args = ["--engine", engines[0], "--engine", engines[1], "--clip", str(tmp_path / "no.mp4")]
     assert main(["bench", *args, *QUICK]) == 4
     assert capsys.readouterr().err.count("edgefer: error") == 1
+
+
+def test_one_file_on_two_runtimes_is_two_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openvino", reason="pip install 'edgefer[openvino]'")
+    tiny = tiny_onnx(tmp_path / "tiny.onnx")
+    engines = ["--engine", str(tiny), "--engine", f"openvino-bf16:{tiny}"]
+    out = tmp_path / "bench.json"
+    assert main(["bench", *engines, "--mode", "engine", "--json", str(out), *QUICK]) in (0, 5)
+    report = Report.read_json(out)
+    names = [m.engine for m in report.engines]
+    assert names == ["tiny.onnx", "openvino-bf16:tiny.onnx"][: len(names)]
+    if len(names) == 2:  # a processor without bf16 refuses, and that is told
+        assert report.unlike(report.engines[1]) == ("runtime",)
+        assert report.engines[1].gate.reference == "tiny.onnx"
+    else:
+        assert "bf16" in capsys.readouterr().err
