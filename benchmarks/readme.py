@@ -70,8 +70,34 @@ def runs(name: str) -> str:
     return f"{markdown_table(head, rows)}\n\n{where}, one run each"
 
 
+def runtimes() -> str:
+    """Runtimes and arithmetic of one network on one processor."""
+    record = _result("runtimes")
+    rows = [
+        [
+            f"`{row['engine']}`",
+            number(row["cpu_ms"], 2),
+            "{mean:.2f} [{low:.2f}, {high:.2f}]".format(**row["faster_cpu"]),
+            "" if row["of_sgemm"] is None else f"{100 * row['of_sgemm']:.0f} %",
+            f"{100 * row['same_label']:.0f} %, {row['difference']:.4f}",
+            row["runtime"],
+        ]
+        for row in record["rows"]
+    ]
+    head = ["`--engine`", "ms of a processor", "times as fast", "of sgemm", "same label, most off",
+            "runtime"]  # fmt: skip
+    environment = record["environment"]
+    where = (
+        f"{environment['cpu']}, {environment['cores']} cores, commit "
+        f"{str(environment['git'])[:12]}; one face, one thread, {record['rounds']} rounds in "
+        "turns, [95 % intervals]; answers against the first row's on 32 drawn faces"
+    )
+    return f"{markdown_table(head, rows)}\n\n{where}"
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
     "measured: make bench": rates,
+    "runtimes: python -m benchmarks.runtimes": runtimes,
     "accuracy: edgefer-export evaluate --robustness --json": accuracy,
     "budget: edgefer-export runs --json": lambda: runs("budget"),
     "ablation: edgefer-export runs --json": lambda: runs("ablation"),
