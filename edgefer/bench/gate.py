@@ -51,6 +51,7 @@ class Examined:
     parameters_from: str
     """"spec": as trained; "file": values stored in the file, BatchNorm folded or not."""
     macs: int | None
+    """As the description says, else counted in the file."""
     precision: str
     input: str
     runtime: str
@@ -80,7 +81,7 @@ def examine(config: EngineConfig, others: tuple[str, ...] = ()) -> Examined:
             model_sha256=digest,
             parameters=stored if trained is None else trained,
             parameters_from="file" if trained is None else "spec",
-            macs=spec.macs,
+            macs=_counted(path) if spec.macs is None else spec.macs,
             precision=precision,
             input=f"{pre.width}x{pre.height}x{pre.channels}",
             runtime=engine.runtime,
@@ -99,6 +100,10 @@ def facts_of(path: Path, config: EngineConfig) -> tuple[str, str, int | None]:
         return file.sha256, file.precision, file.stored
     manifest = trusted_manifest(path) if config.trust else read_manifest(path)
     return manifest.plan_sha256, manifest.precision, None
+
+
+def _counted(path: Path) -> int | None:
+    return read_onnx(path).cost.macs if path.suffix == ".onnx" else None
 
 
 def _roof_ms(runtime: str, path: Path, precision: str, config: EngineConfig) -> float | None:
