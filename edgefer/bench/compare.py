@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -147,12 +148,16 @@ def _rows(found: Comparison) -> list[tuple[list[str], str]]:
 
 def _inverse(speed: Difference) -> Difference:
     """Of costs, from that of speeds."""
-    return Difference(1 / speed.ratio, 1 / speed.high, 1 / speed.low, -speed.g)
+    return Difference(
+        1 / speed.ratio, 1 / speed.high, 1 / speed.low if speed.low else math.inf, -speed.g
+    )
 
 
 def _change(found: Difference) -> list[str]:
     if found.low != found.low:  # one round cannot tell
         return [f"{found.ratio - 1:+.1%}", "-", "-"]
+    if found.high > 10:  # nothing is known
+        return [f"{found.ratio - 1:+.1%}", "any", number(found.g)]
     between = f"{found.low - 1:+.1%} to {found.high - 1:+.1%}"
     return [f"{found.ratio - 1:+.1%}", between, number(found.g)]
 

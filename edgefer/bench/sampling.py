@@ -117,11 +117,13 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._courses: dict[str, dict[str, _Course]] = {}
         self._coolers: dict[str, bool] = {}
-        self._usage: list[Usage] = []
+        self._usage: list[tuple[float, Usage]] = []
         self._spent = 0.0
         self.samples = 0
         """Readings so far."""
-        self._meter, self._close, self._ours = _meter(sys, period)
+        self._meter: Callable[[], dict[str, float]] = dict
+        self._close: Callable[[], None] = lambda: None
+        self._ours: tuple[int, ...] = ()
         self._counters = counters(sys)
         self._energy: list[int | None] = [None] * len(self._counters)
         self._joules = [0.0] * len(self._counters)
@@ -137,6 +139,7 @@ class Sampler:
         return self._result
 
     def __enter__(self) -> Sampler:
+        self._meter, self._close, self._ours = _meter(self._sys, self._period)
         self._events = self._counts()
         self._energy = [counter.read() for counter in self._counters]
         self._sample()
@@ -163,7 +166,7 @@ class Sampler:
         began, now = time.thread_time(), clock()
         self.samples += 1
         if (used := usage(self._pid, self._ours, self._proc)) is not None:
-            self._usage.append(used)
+            self._usage.append((now, used))
         for n, counter in enumerate(self._counters):  # often enough to see each wrap
             before, energy = self._energy[n], counter.read()
             if before is not None and energy is not None:
@@ -205,9 +208,10 @@ class Sampler:
             joules = sum(self._joules)
             watts = joules / seconds
             of = "RAPL " + " + ".join(counter.name for counter in self._counters)
-        used, cpu = self._usage, None
-        if len(used) > 1:
-            cpu = 100 * (used[-1].cpu_seconds - used[0].cpu_seconds) / seconds
+        used, cpu = [one for _, one in self._usage], None
+        if len(used) > 1:  # a process that has ended cannot be read any more: up to then
+            lasted = self._usage[-1][0] - self._usage[0][0]
+            cpu = 100 * (used[-1].cpu_seconds - used[0].cpu_seconds) / lasted
         return Sampled(
             seconds=seconds,
             samples=self.samples,

@@ -170,9 +170,14 @@ def difference(first: Values, second: Values, between: float) -> Difference:
     return Difference(
         ratio=math.exp(change),
         low=math.exp(change - reach),
-        high=math.exp(change + reach),
+        high=_exp(change + reach),
         g=change / pooled * small if pooled else math.copysign(math.inf, change),
     )
+
+
+def _exp(power: float) -> float:
+    """inf where it is more than a float holds: rounds that differ by orders of magnitude."""
+    return math.exp(power) if power < 700 else math.inf
 
 
 def _welch(parts: Sequence[float], sizes: Sequence[int]) -> float:

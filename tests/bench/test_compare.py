@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgefer.bench.compare import compare, table_csv
+from edgefer.bench.compare import compare, table_csv, text
 from edgefer.bench.gate import Gate
 from edgefer.cli import main
 from edgefer.errors import ConfigError
@@ -29,9 +29,9 @@ def test_the_same_twice_shows_no_significant_difference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["bench", "compare", *write(tmp_path, STEADY, STEADY[::-1])]) == 0
-    text = capsys.readouterr().out
-    assert "a: no significant difference" in text
-    assert max(map(len, text.splitlines())) <= 80
+    shown = capsys.readouterr().out
+    assert "a: no significant difference" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_a_tenth_slower_is_called_slower_with_its_interval(
@@ -39,10 +39,10 @@ def test_a_tenth_slower_is_called_slower_with_its_interval(
 ) -> None:
     paths = write(tmp_path, STEADY, SLOWER)
     assert main(["bench", "compare", *paths]) == 0
-    text = capsys.readouterr().out
-    assert "a: slower" in text
-    assert "CPU ms a frame: dearer" in text
-    assert "-10.0%" in text
+    shown = capsys.readouterr().out
+    assert "a: slower" in shown
+    assert "CPU ms a frame: dearer" in shown
+    assert "-10.0%" in shown
     assert main(["bench", "compare", *reversed(paths)]) == 0
     assert "a: faster" in capsys.readouterr().out
 
@@ -98,6 +98,15 @@ def test_where_others_were_busy_a_tenth_cannot_be_told() -> None:
     assert compare(NAMES, report(), busy).pairs[0].verdict == "no significant difference"
 
 
+def test_rounds_that_have_nothing_in_common_prove_nothing() -> None:
+    wild = report(measurement(rates=[1e-3, 1e3, 1e-3], others_percent=99.0))
+    for pair in ((report(), wild), (wild, report())):
+        found = compare(NAMES, *pair)
+        assert found.pairs[0].verdict == "no significant difference"
+        assert "any" in text(found)
+        assert max(map(len, text(found).splitlines())) <= 80
+
+
 def test_wrong_answers_and_an_unstable_run_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,9 +114,9 @@ def test_wrong_answers_and_an_unstable_run_are_told(
     shaky = measurement(verdict=("rounds vary by 20%",), gate=Gate(False, "all labels differ"))
     report(shaky).write_json(Path(paths[1]))
     assert main(["bench", "compare", *paths]) == 0
-    text = capsys.readouterr().out
-    assert "B, a.onnx: UNSTABLE (rounds vary by 20%)" in text
-    assert "its answers are wrong" in text
+    shown = capsys.readouterr().out
+    assert "B, a.onnx: UNSTABLE (rounds vary by 20%)" in shown
+    assert "its answers are wrong" in shown
 
 
 def test_runs_as_noisy_as_these_compare_as_the_issue_asks() -> None:

@@ -157,6 +157,21 @@ def test_another_process_may_be_sampled_from_outside(tmp_path: Path) -> None:
     assert read.cpu_percent < 100 * 0.4 / read.seconds + 20  # ours is not in it
 
 
+def test_a_process_that_has_ended_is_told_of_as_long_as_it_lived(tmp_path: Path) -> None:
+    command = "import time\nwhile time.process_time() < 1.5: pass"
+    with (
+        subprocess.Popen([sys.executable, "-c", command]) as child,
+        Sampler(child.pid, period=0.05, sys=lay(tmp_path, BARE)) as sampler,
+    ):
+        began = clock()
+        child.wait(60)
+        lived = clock() - began
+        time.sleep(2 * lived)  # while it is gone, it is neither busy nor idle
+    read = sampler.sampled
+    assert read.cpu_percent is not None
+    assert read.cpu_percent > 100 * 1.5 / lived * 0.7
+
+
 def test_its_own_cost_is_told(tmp_path: Path) -> None:
     with Sampler(period=0.001, sys=lay(tmp_path, X86)) as sampler:
         until(20, sampler)
