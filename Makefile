@@ -69,12 +69,12 @@ $(VENV)/installed: $(PROJECT)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/installed
-	$(VENV)/bin/python $(PIP) $(call lock_of,tests/lock-$(VERSION).txt) --editable '.[cpu,daemon]' $(TEST_PACKAGES) mypy types-PyYAML types-jsonschema ruff import-linter
+	$(VENV)/bin/python $(PIP) $(call lock_of,tests/lock-$(VERSION).txt) --editable '.[cpu,daemon,openvino,charts]' $(TEST_PACKAGES) mypy types-PyYAML types-jsonschema ruff import-linter
 	@touch $@
 
 $(VENV310)/dev: $(PROJECT)
 	$(PYTHON310) -m venv $(VENV310)
-	$(VENV310)/bin/python $(PIP) $(call lock_of,tests/lock-3.10.txt) --editable '.[cpu,daemon]' $(TEST_PACKAGES)
+	$(VENV310)/bin/python $(PIP) $(call lock_of,tests/lock-3.10.txt) --editable '.[cpu,daemon,openvino,charts]' $(TEST_PACKAGES)
 	@touch $@
 
 $(EXPORT)/dev: $(PROJECT) export/pyproject.toml

@@ -19,7 +19,7 @@ def main() -> int:
     if not parser.parse_args().readme_only:
         for benchmark in (pipeline, exclusive, handover, enginehost, cameras, tracking):
             benchmark.main()
-        code = edgefer(["bench", "--frames", "2000", "--json", str(RESULTS / "bench.json")])
+        code = edgefer(["bench", "--json", str(RESULTS / "bench.json")])
         if code:
             return code
     readme.write()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.claims import RESULTS
+from edgefer.bench import layout
 from edgefer.bench.report import Report
 from edgefer.files import replacing
 from edgefer.tables import counted, markdown_table, number
@@ -22,7 +23,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 def rates() -> str:
     """The bench's table and the claims', each with where it was measured."""
-    bench = Report.read_json(RESULTS / "bench.json").markdown()
+    bench = layout.markdown(Report.read_json(RESULTS / "bench.json"))
     rows, environment = [], {}
     for path in sorted(RESULTS.glob("*.json")):
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))  # Any: JSON
@@ -143,8 +144,34 @@ _FIGURES = {
 }
 
 
+def runtimes() -> str:
+    """Runtimes and arithmetic of one network on one processor."""
+    record = _result("runtimes")
+    rows = [
+        [
+            f"`{row['engine']}`",
+            number(row["cpu_ms"], 2),
+            "{mean:.2f} [{low:.2f}, {high:.2f}]".format(**row["faster_cpu"]),
+            "" if row["of_sgemm"] is None else f"{100 * row['of_sgemm']:.0f} %",
+            f"{100 * row['same_label']:.0f} %, {row['difference']:.4f}",
+            row["runtime"],
+        ]
+        for row in record["rows"]
+    ]
+    head = ["`--engine`", "ms of a processor", "times as fast", "of sgemm", "same label, most off",
+            "runtime"]  # fmt: skip
+    environment = record["environment"]
+    where = (
+        f"{environment['cpu']}, {environment['cores']} cores, commit "
+        f"{str(environment['git'])[:12]}; one face, one thread, {record['rounds']} rounds in "
+        "turns, [95 % intervals]; answers against the first row's on 32 drawn faces"
+    )
+    return f"{markdown_table(head, rows)}\n\n{where}"
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
     "measured: make bench": rates,
+    "runtimes: python -m benchmarks.runtimes": runtimes,
     "accuracy: edgefer-export evaluate --robustness --json": accuracy,
     "budget: edgefer-export runs --json": lambda: runs("budget"),
     "ablation: edgefer-export runs --json": lambda: runs("ablation"),

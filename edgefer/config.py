@@ -102,7 +102,8 @@ class EngineConfig:
 
     model: str = setting(
         "lightweight.onnx",
-        "a path, or a name in the model folder ($EDGEFER_MODELS, or ~/.local/share/edgefer/models)",
+        "a path, or a name in the model folder ($EDGEFER_MODELS, or ~/.local/share/edgefer/models);"
+        " openvino:MODEL and openvino-bf16:MODEL run it on OpenVINO",
         flag="--engine",
     )
     threads: int = setting(

@@ -6,8 +6,11 @@ Each passes the same contract (`tests/contracts.py`) as the ones that are shippe
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
+import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,8 @@ from edgefer.data import Box, Expression, Face, Frame, Image, Reading, StageTime
 from edgefer.errors import OutputError
 from edgefer.spec import EXPRESSIONS, ModelSpec, Preprocessing
 from edgefer.timing import clock
+
+T = TypeVar("T")
 
 FACE = Face(Box(4, 4, 28, 28), 0.9)
 
@@ -187,3 +192,64 @@ def reading(
         times=times or StageTimes(0.001, 0.002, 0.003 if faces else 0.0),
         image_bgr=image_bgr,
     )
+
+
+class Ledger:
+    """Keeps a core busy for known times, and writes down how long each call really took, on a
+    clock that is not the one the bench reads."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, float]] = []
+        """When each began and ended."""
+
+    def busy(self, seconds: float, work: Callable[[], T]) -> T:
+        """What `work` gives, after `seconds` of it and of busy waiting."""
+        began = _raw()
+        answer = work()
+        while _raw() < began + seconds:
+            hashlib.sha256(_BLOCK)  # lets go of Python's lock, as a network's run does
+        self.calls.append((began, _raw()))
+        return answer
+
+    def spent(self, first: int, count: int) -> list[float]:
+        """Seconds of `count` calls from the `first` on."""
+        return [end - begin for begin, end in self.calls[first : first + count]]
+
+
+_BLOCK = bytes(4096)
+
+
+def _raw() -> float:
+    return time.clock_gettime(time.CLOCK_MONOTONIC_RAW)
+
+
+class BusyDetector(FixedDetector):
+    """Finds its face after `seconds` of busy waiting."""
+
+    name = "busy"
+
+    def __init__(self, seconds: float, *, exclusive: bool = False) -> None:
+        super().__init__(exclusive=exclusive)
+        self.ledger = Ledger()
+        self._seconds = seconds
+
+    def detect(self, image_bgr: Image) -> tuple[Face, ...]:
+        return self.ledger.busy(self._seconds, lambda: super(BusyDetector, self).detect(image_bgr))
+
+
+class BusyEngine(MeanEngine):
+    """Answers after `seconds` of busy waiting; each `every`-th call takes `stall` more."""
+
+    runtime = "busy"
+
+    def __init__(
+        self, seconds: float, *, exclusive: bool = False, every: int = 100, stall: float = 0.0
+    ) -> None:
+        super().__init__(exclusive=exclusive)
+        self.ledger = Ledger()
+        self._seconds, self._every, self._stall = seconds, every, stall
+
+    def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        stalled = (len(self.calls) + 1) % self._every == 0
+        seconds = self._seconds + (self._stall if stalled else 0.0)
+        return self.ledger.busy(seconds, lambda: super(BusyEngine, self).infer(batch))

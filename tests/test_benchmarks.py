@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    calibration,
     cameras,
     claims,
     enginehost,
@@ -25,13 +26,15 @@ from benchmarks.claims import Claim, in_turns
 from benchmarks.faults.__main__ import FAULTS
 from benchmarks.faults.outcome import Outcome, Row
 from benchmarks.slopes import BLOCKS, line
+from benchmarks.slowed import Slowed
 from benchmarks.soak import Sample, logged
 from edgefer.bench.clip import load_clip
 from edgefer.classifier import Classifier
 from edgefer.config import TrackingConfig
 from edgefer.engines.shared import SharedEngine
 from edgefer.protocols import Engine
-from tests.drivers import FixedDetector, MeanEngine
+from edgefer.timing import clock
+from tests.drivers import BusyEngine, FixedDetector, MeanEngine
 
 
 def test_cases_take_turns_and_the_first_round_is_discarded() -> None:
@@ -195,3 +198,26 @@ def test_the_readmes_tables_of_the_daemon_tell_what_was_measured() -> None:
 
 def test_no_fault_needs_a_person() -> None:
     assert "**yes**" not in readme.faults()
+
+
+def test_a_slowed_engine_spends_a_ninth_more_and_answers_the_same() -> None:
+    engine = BusyEngine(0.01)
+    slowed = Slowed(engine)
+    batch = np.zeros((1, 3, 8, 8), np.float32)
+    began = clock()
+    answers = slowed.infer(batch)
+    passed = clock() - began
+    (spent,) = engine.ledger.spent(0, 1)
+    assert passed >= spent * 10 / 9 * 0.999
+    assert (answers == MeanEngine().infer(batch)).all()
+
+
+def test_the_bench_is_checked_by_its_own_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(claims, "RESULTS", tmp_path)
+    calibration.main(repeats=1, count=2, frames=20)
+    record = json.loads((tmp_path / "calibration.json").read_text())
+    assert len(record["claims"]) == 4
+    assert "slowed" in record["claims"][0]["how"]
+    assert capsys.readouterr().err.startswith("1: ")

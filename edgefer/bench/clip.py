@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import threading
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -54,20 +56,48 @@ def load_clip(url: str, frames: int) -> Clip:
 
 
 class Replay:
-    """A source that plays a clip over and over, `frames` frames in all; each is copied out,
-    as from a camera's shared memory."""
+    """A source that plays a clip over and over, `frames` frames in all, or until closed; each is
+    copied out, as from a camera's shared memory."""
 
     live = False
 
-    def __init__(self, clip: Clip, frames: int) -> None:
+    def __init__(self, clip: Clip, frames: int | None = None) -> None:
         self._images, self._frames, self._next = clip.images, frames, 0
+        self._closed = False
 
     def read(self) -> Frame | None:
-        if self._next >= self._frames:
+        if self._closed or self._next == self._frames:
             return None
         began, n = clock(), self._next
         self._next += 1
         return Frame(self._images[n % len(self._images)].copy(), n, began)
 
     def close(self) -> None:
-        self._frames = 0
+        self._closed = True
+
+
+class PacedReplay:
+    """A clip played like a camera, `fps` frames a second until closed: a frame that nobody took
+    before the next one came is gone."""
+
+    live = True
+
+    def __init__(self, clip: Clip, fps: float) -> None:
+        self._images, self._period = clip.images, 1 / fps
+        self._began: float | None = None
+        self._next = 0
+        self._closed = threading.Event()
+
+    def read(self) -> Frame | None:
+        if self._began is None:
+            self._began = clock()
+        newest = math.floor((clock() - self._began) / self._period)
+        n = max(self._next, newest)
+        at = self._began + n * self._period
+        if self._closed.wait(max(0.0, at - clock())):
+            return None
+        self._next = n + 1
+        return Frame(self._images[n % len(self._images)].copy(), n, at)
+
+    def close(self) -> None:
+        self._closed.set()

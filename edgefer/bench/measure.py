@@ -1,221 +1,261 @@
-"""One engine measured, in a process of its own so that its peak memory is its own.
-
-python -m edgefer.bench.measure   a Job as JSON on stdin -> a Measurement as JSON on stdout
-"""
+"""The protocol: engines take turns, A B C A B C, each turn in a process of its own."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import json
 import math
-import resource
-import subprocess
-import sys
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from edgefer.bench.clip import Clip, Replay, load_clip
-from edgefer.classifier import Classifier
-from edgefer.config import Config, EngineConfig
-from edgefer.config_file import from_mapping, to_mapping
-from edgefer.detectors import open_detector
-from edgefer.engines import find_model, open_engine
-from edgefer.engines.onnx_file import read_onnx
+import numpy as np
+
+from edgefer.bench import child
+from edgefer.bench.child import Watched
+from edgefer.bench.gate import Examined
+from edgefer.bench.measurement import Measurement, Round, Sustained
+from edgefer.bench.rounds import Job, Series
+from edgefer.bench.statistics import rate_interval, spread
+from edgefer.bench.verdict import beside_their_like, drift_within, judge
+from edgefer.engines import find_model
 from edgefer.errors import EdgeferError
-from edgefer.manifest import read_manifest, trusted_manifest
-from edgefer.pipeline import default_workers, run
-from edgefer.protocols import Detector, Engine
-from edgefer.timing import Tally, ratio
+from edgefer.pipeline import default_workers
+from edgefer.timing import ratio
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What to measure."""
+class Outcome:
+    """What was measured, and what kept the others from it."""
 
-    config: Config
-    """`engine.model` names the engine."""
-    clip: str
-    clip_frames: int
-    warmup: int
-    """Frames that go through the pipeline first and are not counted."""
-    frames: int
+    measurements: tuple[Measurement, ...]
+    """In the order of the jobs, without those that failed."""
+    errors: tuple[EdgeferError, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What was measured. Rates in frames a second, latencies in milliseconds."""
-
-    engine: str
-    model_sha256: str
-    parameters: int | None
-    """None where neither the description nor the file says."""
-    parameters_from: str
-    """"spec": as trained; "file": values stored in the file, BatchNorm folded or not."""
-    macs: int | None
-    precision: str
-    input: str
-    runtime: str
-    accuracy: str
-    detector: str
-    workers: int
-    warmup: int
-    frames: int
-    faces: int
-    total_fps: float
-    detection_fps: float
-    classification_fps: float
-    serial_fps: float
-    overlap: float
-    ceiling_fps: float
-    efficiency: float
-    latency_ms: dict[str, dict[str, float]]
-    dropped: int
-    peak_rss_bytes: int
-    """Of the whole process less the clip it holds; an engine host's own process not counted."""
-    clip_sha256: str
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Measurement:
-        """From what `without_nan` made of it: JSON has no nan, so null stands for it."""
-        kinds = {field.name: field.type for field in dataclasses.fields(cls)}
-        values: dict[str, Any] = {
-            key: math.nan if value is None and kinds[key] == "float" else value
-            for key, value in fields.items()
-        }
-        values["latency_ms"] = {
-            stage: {p: math.nan if ms is None else ms for p, ms in spread.items()}
-            for stage, spread in fields["latency_ms"].items()
-        }
-        return cls(**values)
+Told = Callable[[str, float], None]
+"""Takes what is being done, and the share of all work that is done, 0 to 1."""
 
 
-def measure(job: Job) -> Measurement:
-    """Measure in a child process. Raises what it raised, as EdgeferError with its exit code."""
-    child = subprocess.run(
-        [sys.executable, "-m", "edgefer.bench.measure"],
-        input=json.dumps(dataclasses.asdict(job) | {"config": to_mapping(job.config)}),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-        start_new_session=True,  # Ctrl-C is the parent's to answer: it kills the child
+def measure(jobs: Sequence[Job], rounds: int, sustain: float, told: Told) -> Outcome:
+    """Every job once a round; then, where `sustain` is above 0, each once more for so many
+    seconds. An engine that fails is left out from then on."""
+    models = tuple(job.config.engine.model for job in jobs)
+    files = tuple(str(find_model(model)) for model in models)
+    work = _Work(told, len(jobs), rounds, sustain)
+    examined: dict[int, Examined] = {}
+    watched: dict[int, list[Watched]] = {n: [] for n in range(len(jobs))}
+    lasting: dict[int, Watched] = {}
+    errors: dict[int, EdgeferError] = {}
+
+    def each(turn: Callable[[int, Job], None]) -> None:
+        for n, job in enumerate(jobs):
+            if n not in errors:
+                try:
+                    turn(n, job)
+                except EdgeferError as exc:
+                    errors[n] = exc
+
+    def examine(n: int, job: Job) -> None:
+        work.begin(f"examining {models[n]}", 0.0)
+        examined[n] = child.examine(job, files)
+
+    def one(n: int, job: Job) -> None:
+        work.begin(f"{models[n]}, round {len(watched[n]) + 1} of {rounds}", 1.0)
+        watched[n].append(child.measure_round(job, work.progress))
+
+    def sustained(n: int, job: Job) -> None:
+        work.begin(f"{models[n]}, sustained", work.sustained)
+        long = dataclasses.replace(job, seconds=sustain)
+        lasting[n] = child.measure_round(long, work.progress)
+
+    each(examine)
+    if len(errors) == len(jobs):
+        raise errors[0]
+    for _ in range(rounds):
+        each(one)
+    if sustain:
+        each(sustained)
+    work.begin("done", 0.0)
+    return Outcome(
+        tuple(
+            summary(jobs[n], examined[n], watched[n], lasting.get(n))
+            for n in range(len(jobs))
+            if n not in errors
+        ),
+        tuple(errors[n] for n in sorted(errors)),
     )
-    answer: dict[str, Any] = json.loads(child.stdout or "{}")
-    if "measurement" in answer:
-        return Measurement.from_json(answer["measurement"])
-    error = EdgeferError(
-        answer.get(
-            "error",
-            f"the process that measured {job.config.engine.model} ended with {child.returncode}; "
-            "if that is -9, the machine ran out of memory",
-        )
+
+
+class _Work:
+    """How much of everything is done, in rounds."""
+
+    def __init__(self, told: Told, engines: int, rounds: int, sustain: float) -> None:
+        self._told = told
+        self.sustained = sustain / 5 if sustain else 0.0
+        """Rounds that it counts as: one is guessed to take 5 s."""
+        self._whole = engines * (rounds + self.sustained)
+        self._done = self._size = 0.0
+        self._what = ""
+
+    def begin(self, what: str, size: float) -> None:
+        self._done += self._size
+        self._what, self._size = what, size
+        self.progress(0.0)
+
+    def progress(self, share: float) -> None:
+        self._told(self._what, min(1.0, (self._done + share * self._size) / self._whole))
+
+
+def summary(
+    job: Job, examined: Examined, watched: Sequence[Watched], lasting: Watched | None = None
+) -> Measurement:
+    """One row: all rounds of one engine."""
+    series = [one.series for one in watched]
+    first = series[0]
+    rounds = tuple(round_of(one, job) for one in watched)
+    unlike = [
+        seconds for one in series for seconds in beside_their_like(_whole(one, job), one.pictures)
+    ]
+    serial = _pooled(series, "serial")
+    total = rate_interval([one.total_fps for one in rounds])
+    ceiling = math.nan if job.mode == "engine" or job.paced else _ceiling(series, serial)
+    known = [one.others_percent for one in watched if one.others_percent is not None]
+    others = float(np.mean(known)) if known else None
+    verdict = judge(
+        [one.total_fps for one in rounds],
+        [drift_within(beside_their_like(_work(one), one.pictures)) for one in series],
+        unlike,
+        others,
+        all(one.settled is not False for one in series),
+        sorted({word for one in watched for word in one.sampled.throttling or ()}),
     )
-    error.exit_code = answer.get("exit_code", 1)
-    raise error
+    return Measurement(
+        **{f.name: getattr(examined, f.name) for f in dataclasses.fields(examined)},
+        mode=job.mode,
+        paced=job.paced,
+        batch=job.batch if job.mode == "engine" else 0,
+        detector=first.detector,
+        workers=first.workers,
+        clip_sha256=first.clip_sha256,
+        frames=sum(one.frames for one in rounds),
+        faces=sum(one.faces for one in series),
+        dropped=sum(one.dropped for one in series),
+        total_fps=total,
+        detection_fps=_pooled(series, "detection"),
+        classification_fps=_pooled(series, "classification"),
+        serial_fps=serial,
+        overlap=ratio(total.mean, serial),
+        ceiling_fps=ceiling,
+        efficiency=ratio(total.mean, ceiling),
+        latency_ms={
+            name: spread([value for one in series for value in values(one)])
+            for name, values in STAGES.items()
+            if job.mode == "pipeline" or name == "classification"
+        },
+        peak_rss_bytes=_peak(watched),
+        cpu_percent=_mean([one.sampled.cpu_percent for one in watched]),
+        others_percent=others,
+        verdict=verdict.reasons,
+        rounds=rounds,
+        sustained=None if lasting is None else _sustained(lasting, job),
+    )
 
 
-async def measure_here(job: Job) -> Measurement:
-    """Measure in this process."""
-    clip = load_clip(job.clip, job.clip_frames)
-    path = find_model(job.config.engine.model)
-    digest, precision, stored = facts_of(path, job.config.engine)
-    with closing(open_detector(job.config.detector, job.config.engine.threads)) as detector, \
-            closing(open_engine(job.config.engine)) as engine:  # fmt: skip
-        workers = job.config.pipeline.workers or default_workers()
-        tally, wall = await _play(clip, detector, engine, workers, job)
-        rates = tally.rates(wall)
-        ceiling = _ceiling(tally, rates.serial, workers, detector, engine)
-        pre = engine.spec.preprocessing
-        trained = engine.spec.parameters
-        return Measurement(
-            engine=path.name,
-            model_sha256=digest,
-            parameters=stored if trained is None else trained,
-            parameters_from="file" if trained is None else "spec",
-            macs=engine.spec.macs,
-            precision=precision,
-            input=f"{pre.width}x{pre.height}x{pre.channels}",
-            runtime=engine.runtime,
-            accuracy=engine.spec.accuracy,
-            detector=detector.name,
-            workers=workers,
-            warmup=job.warmup,
-            frames=tally.frames,
-            faces=tally.faces,
-            total_fps=rates.total,
-            detection_fps=rates.detection,
-            classification_fps=rates.classification,
-            serial_fps=rates.serial,
-            overlap=rates.overlap,
-            ceiling_fps=ceiling,
-            efficiency=ratio(rates.total, ceiling),
-            latency_ms=tally.percentiles(),
-            dropped=tally.dropped,
-            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - clip.bytes,
-            clip_sha256=clip.sha256,
-        )
+STAGES: dict[str, Callable[[Series], Sequence[float]]] = {
+    "capture": lambda one: one.capture,
+    "detection": lambda one: one.detection,
+    "classification": lambda one: [seconds for seconds in one.classification if seconds > 0],
+    "age": lambda one: one.age,
+}
+"""Seconds of each frame; classification counts frames that had a face."""
 
 
-def facts_of(path: Path, config: EngineConfig) -> tuple[str, str, int | None]:
-    """Sha256 of the file, precision of its weights, and how many values it stores; a plan does
-    not say the last, and its precision only in its manifest. Raises ModelError."""
-    if path.suffix == ".onnx":
-        file = read_onnx(path)
-        return file.sha256, file.precision, file.stored
-    manifest = trusted_manifest(path) if config.trust else read_manifest(path)
-    return manifest.plan_sha256, manifest.precision, None
+def round_of(one: Watched, job: Job) -> Round:
+    """The figures of one round."""
+    series = one.series
+    seconds = series.published[-1]
+    frames = len(series.published)
+    sampled = one.sampled
+    busy = None if sampled.cpu_percent is None else sampled.cpu_percent / 100 * seconds
+    return Round(
+        warmup=series.warmup,
+        settled=series.settled,
+        frames=frames,
+        seconds=seconds,
+        total_fps=frames * _faces_a_call(job) / seconds,
+        detection_fps=_pooled([series], "detection"),
+        classification_fps=_pooled([series], "classification"),
+        p50_ms=spread(_whole(series, job)).p50,
+        cpu_ms=None if not busy else 1000 * busy / frames / _faces_a_call(job),
+        others_percent=one.others_percent,
+        sample=sampled.as_record(),
+    )
 
 
-async def _play(
-    clip: Clip, detector: Detector, engine: Engine, workers: int, job: Job
-) -> tuple[Tally, float]:
-    """The tally of the counted frames and the seconds in which they came out."""
-    tally, began, ended = Tally(), math.nan, math.nan
-    source = Replay(clip, job.warmup + job.frames)
-    async for reading in run(source, detector, Classifier(engine), workers=workers):
-        if reading.sequence < job.warmup:
-            began = reading.published
-        else:
-            tally.add(reading)
-            ended = reading.published
-    return tally, ended - began
+def _faces_a_call(job: Job) -> int:
+    """In the mode "engine" a rate counts faces, in the pipeline frames."""
+    return job.batch if job.mode == "engine" else 1
 
 
-def _ceiling(
-    tally: Tally, serial: float, workers: int, detector: Detector, engine: Engine
-) -> float:
+def _work(series: Series) -> Sequence[float]:
+    """Seconds that the stages spent on each frame."""
+    return [a + b for a, b in zip(series.detection, series.classification, strict=True)]
+
+
+def _whole(series: Series, job: Job) -> Sequence[float]:
+    """Seconds of each frame from beginning to end."""
+    return series.classification if job.mode == "engine" else series.age
+
+
+def _pooled(series: Sequence[Series], stage: str) -> float:
+    """Frames a second of one stage, or of one loop over all three: frames / seconds in it."""
+    classified = [s for one in series for s in one.classification if s > 0]
+    detection = [s for one in series for s in one.detection if s > 0]
+    capture = [s for one in series for s in one.capture]
+    match stage:
+        case "classification":
+            return ratio(len(classified), sum(classified))
+        case "detection":
+            return ratio(len(detection), sum(detection))
+    return ratio(len(capture), sum(capture) + sum(detection) + sum(classified))
+
+
+def _ceiling(series: Sequence[Series], serial: float) -> float:
     """The best total that these stage times allow: no stage that owns a device is entered
     twice at once, and no more cores work than there are."""
-    cores = min(workers, default_workers())
-    capture, detection, classification = tally.mean_seconds()
-    exclusive = [capture]
-    exclusive += [detection] if detector.exclusive else []
-    exclusive += [classification] if engine.exclusive else []
-    return min(1 / max(exclusive), cores * serial)
+    first = series[0]
+    cores = min(first.workers, default_workers())
+    detecting, classifying = first.exclusive
+    n = sum(len(one.age) for one in series)
+    exclusive = [sum(sum(one.capture) for one in series)]
+    exclusive += [sum(sum(one.detection) for one in series)] if detecting else []
+    exclusive += [sum(sum(one.classification) for one in series)] if classifying else []
+    return min(ratio(n, max(exclusive)), cores * serial)
 
 
-def _main() -> None:
-    fields = json.load(sys.stdin)
-    try:
-        job = Job(**{**fields, "config": from_mapping(fields["config"])})
-        record = dataclasses.asdict(asyncio.run(measure_here(job)))
-        answer: dict[str, Any] = {"measurement": without_nan(record)}
-    except EdgeferError as exc:
-        answer = {"error": str(exc), "exit_code": exc.exit_code}
-    json.dump(answer, sys.stdout)
+def _peak(watched: Sequence[Watched]) -> int | None:
+    """Of the process and what it started, without the clip it holds."""
+    peaks = [
+        one.sampled.peak_rss_bytes - one.series.clip_bytes
+        for one in watched
+        if one.sampled.peak_rss_bytes is not None
+    ]
+    return max(peaks, default=None)
 
 
-def without_nan(value: Any) -> Any:
-    """The same JSON value with null where a figure could not be measured."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
-if __name__ == "__main__":
-    _main()
+def _sustained(one: Watched, job: Job) -> Sustained:
+    """The first tenth against the last: of ten minutes, minute 1 against minute 10."""
+    published = np.asarray(one.series.published)
+    tenth = float(published[-1]) / 10
+    first = int((published <= tenth).sum())
+    last = int((published > published[-1] - tenth).sum())
+    return Sustained(
+        seconds=float(published[-1]),
+        first_fps=first * _faces_a_call(job) / tenth,
+        last_fps=last * _faces_a_call(job) / tenth,
+        sample=one.sampled.as_record(),
+    )

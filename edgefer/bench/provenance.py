@@ -11,13 +11,21 @@ from pathlib import Path
 
 UNAVAILABLE = "unavailable"
 
-PACKAGES = ("edgefer", "numpy", "opencv-python-headless", "onnx", "onnxruntime", "onnxruntime-gpu")
+PACKAGES = (
+    "edgefer",
+    "numpy",
+    "opencv-python-headless",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+)
 
 
 def environment() -> dict[str, object]:
     """What can be read of this machine; what cannot is "unavailable"."""
     return {
-        "device": _device(),
+        "device": device(),
         "cpu": _field(Path("/proc/cpuinfo"), "model name"),
         "cores": len(os.sched_getaffinity(0)),
         "memory": _field(Path("/proc/meminfo"), "MemTotal"),
@@ -33,7 +41,8 @@ def command_line() -> tuple[str, ...]:
     return tuple(Path(word).name if n < 2 else word for n, word in enumerate(sys.orig_argv))
 
 
-def _device() -> str:
+def device() -> str:
+    """The board's name, or the machine's."""
     for path in ("/proc/device-tree/model", "/sys/class/dmi/id/product_name"):
         try:
             if name := Path(path).read_text(encoding="utf-8").strip("\0 \n"):

@@ -78,8 +78,15 @@ def _file(facts: OnnxFile) -> str:
         ("format", f"opset {facts.opset}, {facts.precision}, by {facts.producer or 'unknown'}"),
         ("inputs", "; ".join(map(_tensor, facts.inputs))),
         ("outputs", "; ".join(map(_tensor, facts.outputs))),
+        ("MACs", _macs(facts)),
         ("operators", operators + (f", {rest} more" if rest > 0 else "")),
     )
+
+
+def _macs(facts: OnnxFile) -> str:
+    if facts.cost.macs is None:
+        return f"not counted: {', '.join(facts.cost.uncounted)}"
+    return f"{facts.cost.macs:,} for one picture, counted from the graph"
 
 
 def _tensor(tensor: Tensor) -> str:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from edgefer.doctor.finding import Finding, Topic
 from edgefer.doctor.machine import Machine
+from edgefer.sensors.clocks import gpu
+from edgefer.sensors.heat import coolers, over_currents, zones
+from edgefer.sensors.jetson import mode_in, modes_in
 
 topic = Topic("power")
 
@@ -29,25 +32,22 @@ def power_mode(machine: Machine) -> list[Finding]:
     if not machine.jetson:
         return []
     ran = machine.ask("nvpmodel", "-q")
-    found = re.search(r"NV Power Mode: *(\S+)", ran.out)
-    if ran.fault or not found:
+    mode = mode_in(ran.out)
+    if ran.fault or mode is None:
         said = ran.fault or "nvpmodel -q names no mode; try: sudo nvpmodel -q"
         return [topic.unavailable("power mode", said)]
-    mode = found[1]
     # Which number is the fastest differs between boards, and between releases.
-    modes = re.findall(
-        r"POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>", machine.read("/etc/nvpmodel.conf") or ""
-    )
-    fastest = next((m for m in modes if m[1].startswith("MAXN")), None)
-    for m in modes:
-        if m[1] == "MAXN_SUPER":
-            fastest = m
-    if mode == (fastest[1] if fastest else "MAXN"):
+    modes = modes_in(machine.read("/etc/nvpmodel.conf") or "")
+    maxima = [name for name in modes if name.startswith("MAXN")]
+    fastest = "MAXN_SUPER" if "MAXN_SUPER" in maxima else next(iter(maxima), None)
+    if mode == (fastest or "MAXN"):
         return [topic.ok("power mode", mode)]
     if fastest:
         return [
             topic.note(
-                "power mode", f"{mode}; {fastest[1]} is faster", f"sudo nvpmodel -m {fastest[0]}"
+                "power mode",
+                f"{mode}; {fastest} is faster",
+                f"sudo nvpmodel -m {modes[fastest]}",
             )
         ]
     return [topic.note("power mode", mode, "sudo nvpmodel -p --verbose   # lists the modes")]
@@ -65,12 +65,8 @@ def clocks(machine: Machine) -> list[Finding]:
         )
         if rows:
             return findings + [_range(f"{name} clock", *map(int, rest)) for name, *rest in rows]
-    for folder in machine.glob("/sys/class/devfreq/*"):
-        if "gpu" in folder.name or folder.name.endswith((".ga10b", ".gv11b", ".gp10b", ".gm20b")):
-            hertz = [machine.number(folder / f"{kind}_freq") for kind in ("min", "max", "cur")]
-            least, most, now = hertz
-            if least is not None and most is not None and now is not None:
-                return [*findings, _range("GPU clock", least, most, now)]
+    if (clock := gpu(machine.at("/sys"))) is not None:
+        return [*findings, _range("GPU clock", clock.least, clock.most, clock.now)]
     return [*findings, topic.unavailable("GPU clock", "no devfreq; sudo jetson_clocks --show")]
 
 
@@ -101,26 +97,22 @@ def _range(name: str, least: int, most: int, now: int) -> Finding:
 
 def temperature(machine: Machine) -> list[Finding]:
     """The hottest thermal zone, against the trip point at which it slows the machine."""
-    zones: list[tuple[float, str, Path]] = []
-    for folder in machine.glob("/sys/class/thermal/thermal_zone*"):
-        kind, milli = machine.read(folder / "type"), machine.number(folder / "temp")
-        # The Nano's PMIC-Die is no sensor: it says 100 degrees, always.
-        if kind and milli is not None and kind != "PMIC-Die" and milli > -40_000:
-            zones.append((milli / 1000, kind, folder))
-    if not zones:
+    found = zones(machine.at("/sys"))
+    if not found:
         return [topic.unavailable("temperature", "no thermal zone can be read")]
     cool = "let air at it, or fit a fan"
     if machine.there("/sys/devices/pwm-fan/target_pwm"):
         cool = "sudo sh -c 'echo 255 > /sys/devices/pwm-fan/target_pwm'   # the fan at full speed"
-    for degrees, kind, folder in zones:
-        trip = _trip(machine, folder)
-        if trip is not None and degrees >= trip:
-            text = f"{kind} {degrees:.0f} C, slowed down from {trip:.0f} C on"
+    for zone in found:
+        trip = _trip(machine, zone.folder)
+        if trip is not None and zone.degrees >= trip:
+            text = f"{zone.name} {zone.degrees:.0f} C, slowed down from {trip:.0f} C on"
             return [topic.problem("temperature", text, cool)]
-    degrees, kind, _ = max(zones, key=lambda zone: zone[0])
-    if degrees >= HOT:
-        return [topic.note("temperature", f"{degrees:.0f} C ({kind})", cool)]
-    return [topic.ok("temperature", f"{degrees:.0f} C ({kind}, the hottest of {len(zones)})")]
+    hottest = max(found, key=lambda zone: zone.degrees)
+    where = f"{hottest.degrees:.0f} C ({hottest.name}"
+    if hottest.degrees >= HOT:
+        return [topic.note("temperature", f"{where})", cool)]
+    return [topic.ok("temperature", f"{where}, the hottest of {len(found)})")]
 
 
 def _trip(machine: Machine, zone: Path) -> float | None:
@@ -143,19 +135,8 @@ def throttling(machine: Machine) -> list[Finding]:
     if not machine.jetson and machine.nvidia:
         return [_card(machine)]
     supply = "use a stronger power supply, or a shorter cable to it"
-    events = [
-        n
-        for p in machine.glob("/sys/class/hwmon/hwmon*/oc*_event_cnt")
-        if (n := machine.number(p)) is not None
-    ]
-    coolers = [
-        (kind, state)
-        for folder in machine.glob("/sys/class/thermal/cooling_device*")
-        if (kind := machine.read(folder / "type"))
-        and (state := machine.number(folder / "cur_state")) is not None
-        and re.search("cpu|gpu|processor", kind, re.IGNORECASE)
-    ]
-    slowed = sorted({kind for kind, state in coolers if state > 0})
+    events, at_work = over_currents(machine.at("/sys")), coolers(machine.at("/sys"))
+    slowed = sorted(kind for kind, active in at_work.items() if active)
     if slowed:
         return [
             topic.problem(
@@ -164,10 +145,11 @@ def throttling(machine: Machine) -> list[Finding]:
                 "let air at it, or fit a fan",
             )
         ]
-    if any(events):
-        return [topic.note("throttling", f"{sum(events)} over-current events since boot", supply)]
-    if events or coolers:
-        return [topic.ok("throttling", "none now" + (", no over-current event" if events else ""))]
+    if events:
+        return [topic.note("throttling", f"{events} over-current events since boot", supply)]
+    if at_work or events is not None:
+        none = "" if events is None else ", no over-current event"
+        return [topic.ok("throttling", f"none now{none}")]
     return [topic.unavailable("throttling", "this system shows no sign of it to a user")]
 
 

@@ -5,25 +5,34 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from edgefer.config import PACKAGED_MODELS, EngineConfig, model_folder
-from edgefer.errors import ModelError, NotInstalled, UnknownName
+from edgefer.errors import ConfigError, ModelError, NotInstalled, UnknownName
 from edgefer.protocols import Engine
 
+if TYPE_CHECKING:
+    from edgefer.engines.openvino import Arithmetic
+
 FORMATS = (".onnx", ".plan", ".engine")
+
+RUNTIMES: dict[str, Arithmetic] = {"openvino": "f32", "openvino-bf16": "bf16"}
+"""What may stand before a model, as in `openvino:lightweight.onnx`; without, ONNX Runtime runs an
+ONNX file."""
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The one that JetPack's TensorRT is for."""
 
 
 def open_engine(config: EngineConfig) -> Engine:
-    """The engine that the model's suffix asks for.
+    """The engine that the model's suffix asks for, or the runtime named before it.
 
-    Raises UnknownName for a suffix that none runs, ModelError where the file is missing or
-    broken, SpecError where it does not say what it expects and answers.
+    Raises UnknownName for a suffix that none runs and for an unknown runtime, ModelError where the
+    file is missing or broken, SpecError where it does not say what it expects and answers.
     """
-    path = find_model(config.model)
+    runtime, path = split_runtime(config.model)[0], find_model(config.model)
+    if runtime:
+        return _open_openvino(runtime, path, config)
     match path.suffix:
         case ".onnx":
             from edgefer.engines.ort import OrtEngine
@@ -34,6 +43,16 @@ def open_engine(config: EngineConfig) -> Engine:
             return _open_plan(path, config)
         case suffix:
             raise UnknownName("model format", suffix, FORMATS)
+
+
+def _open_openvino(runtime: str, path: Path, config: EngineConfig) -> Engine:
+    from edgefer.engines.openvino import OpenVINOEngine
+
+    if path.suffix != ".onnx":
+        raise UnknownName(f"model format for {runtime}", path.suffix, (".onnx",))
+    if config.device == "cuda":
+        raise ConfigError(f"{runtime} runs on the processor, but the device is cuda")
+    return OpenVINOEngine(path, config.threads, RUNTIMES[runtime])
 
 
 def _open_plan(path: Path, config: EngineConfig) -> Engine:
@@ -76,8 +95,23 @@ def interpreter(config: EngineConfig) -> str:
     return sys.executable if importable() else SYSTEM_PYTHON
 
 
+def split_runtime(model: str) -> tuple[str, str]:
+    """ "openvino:face.onnx" in its two parts; the first is "" where no runtime is named.
+
+    Raises UnknownName where one is named that there is not.
+    """
+    runtime, colon, name = model.partition(":")
+    if not colon or "/" in runtime or Path(model).expanduser().is_file():
+        return "", model
+    if runtime not in RUNTIMES:
+        raise UnknownName("runtime", runtime, RUNTIMES)
+    return runtime, name
+
+
 def find_model(name: str) -> Path:
-    """A path as it is, else a file name in the model folder, else one that came with edgefer."""
+    """A path as it is, else a file name in the model folder, else one that came with edgefer; a
+    runtime before it does not count."""
+    name = split_runtime(name)[1]
     given = Path(name).expanduser()
     places = [given]
     if given.name == name:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgefer.engines.onnx_cost import Cost, count
 from edgefer.errors import ModelError
 from edgefer.files import sha256
 
@@ -46,6 +47,8 @@ class OnnxFile:
     operators: tuple[tuple[str, int], ...]
     """Name and count, the most frequent first."""
     metadata: tuple[tuple[str, str], ...]
+    cost: Cost
+    """Of one picture."""
 
 
 def read_onnx(path: Path) -> OnnxFile:
@@ -81,6 +84,7 @@ def read_onnx(path: Path) -> OnnxFile:
         outputs=tuple(_tensor(value, name_of) for value in graph.output),
         operators=tuple(operators.most_common()),
         metadata=tuple((entry.key, entry.value) for entry in model.metadata_props),
+        cost=count(model),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import warnings
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import torch
 from torch import nn
 
 from edgefer.classifier import softmax
+from edgefer.engines.onnx_file import read_onnx
 from edgefer.engines.ort import OrtEngine
 from edgefer.errors import ConfigError, ModelError
 from edgefer.files import replacing
+from edgefer.protocols import Engine
 from edgefer.spec import METADATA_KEY, ModelSpec, Precision, Preprocessing
 from edgefer_export.calibration import fit_temperature
 from edgefer_export.data import Split
@@ -59,11 +62,39 @@ def export(
     refuse_empty(public)
     model = converted(to_graph(run.network, run.recipe.input()), run, precision, training)
     spec = dataclasses.replace(describe(run), precision=precision)
+    return _write(model, spec, TorchEngine(run.network, spec), public, path)
+
+
+def quantise(source: Path, training: Split, public: Split, path: Path) -> Exported:
+    """Write an ONNX file of this program in int8, held against the file itself on `public`, to
+    which its temperature is fitted anew.
+
+    For whoever has a model and not the run that made it. Raises ConfigError where it is not fp32
+    or answers no logits, ModelError where int8 changes too many labels: then nothing is written.
+    """
+    with closing(OrtEngine(source)) as reference:
+        spec = reference.spec
+        if spec.output != "logits" or read_onnx(source).precision != "fp32":
+            raise ConfigError(
+                f"{source} is not an fp32 model that answers logits; int8 starts there"
+            )
+        public, training = (split.only(spec.labels) for split in (public, training))
+        refuse_empty(public)
+        model = quantised(onnx.load(source), training.faces(), spec.preprocessing)
+        spec = dataclasses.replace(spec, precision="int8")
+        return _write(model, spec, reference, public, path)
+
+
+def _write(
+    model: onnx.ModelProto, spec: ModelSpec, reference: Engine, public: Split, path: Path
+) -> Exported:
+    """The model with its spec, if it answers as the reference does."""
+    assert spec.precision is not None
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         draft.write_bytes(described(model, spec))
         engine = OrtEngine(draft)
-        parity = compare(engine, TorchEngine(run.network, spec), public, precision)
+        parity = compare(engine, reference, public, spec.precision)
         logits = answers(engine, public.images)
         temperature = round(fit_temperature(logits, public.labels), 4)
         result = judge(engine, public, softmax(logits, temperature))

@@ -121,6 +121,8 @@ def test_an_error_is_one_line_and_an_exit_code(
         (["evaluate", str(finished.folder), "--data", str(npz), "--split", "private"], 2),
         (["export", str(tmp_path), "--data", str(npz), "-o", "a.onnx"], 2),
         (["export", str(finished.folder), "--data", str(npz), "-o", "a.plan"], 2),
+        (["quantise", str(tmp_path / "no.onnx"), "--data", str(npz), "-o", "a.onnx"], 5),
+        (["quantise", str(tmp_path / "no.onnx"), "--data", str(npz), "-o", "a.plan"], 2),
     ):
         assert main(command) == code
         out, err = capsys.readouterr()

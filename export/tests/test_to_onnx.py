@@ -8,20 +8,22 @@ import onnx
 import pytest
 import torch
 
+from edgefer.engines.onnx_cost import count
 from edgefer.engines.onnx_file import read_onnx
 from edgefer.engines.ort import OrtEngine
 from edgefer.errors import ConfigError, ModelError
-from edgefer.spec import EXPRESSIONS, METADATA_KEY, ModelSpec
+from edgefer.spec import EXPRESSIONS, METADATA_KEY, ModelSpec, Preprocessing
 from edgefer_export import to_onnx
 from edgefer_export.calibration import fit_temperature
 from edgefer_export.data import Split
 from edgefer_export.evaluate import figure, tensors
+from edgefer_export.measure import macs
 from edgefer_export.parity import answers
 from edgefer_export.recipe import Data, Recipe, Schedule, Stage
 from edgefer_export.runs import Run, network_of
-from edgefer_export.to_onnx import Exported, export
+from edgefer_export.to_onnx import Exported, export, quantise
 from edgefer_export.torch_engine import describe, digest
-from edgefer_export.zoo import build
+from edgefer_export.zoo import NETWORKS, build
 
 Written = tuple[Path, Exported]
 
@@ -91,6 +93,40 @@ def test_int8_without_the_runs_own_training_pictures_is_refused(
         with pytest.raises(ConfigError):
             export(certain, lessons["public"], tmp_path / "m.onnx", "int8", pictures)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_quantised_without_its_run_and_held_against_itself(
+    certain: Run, lessons: dict[str, Split], tmp_path: Path
+) -> None:
+    whole, eight = tmp_path / "fp32.onnx", tmp_path / "int8.onnx"
+    export(certain, lessons["public"], whole)
+    written = quantise(whole, lessons["train"], lessons["public"], eight)
+    assert read_onnx(eight).precision == "int8"
+    assert OrtEngine(eight).spec == written.spec
+    assert written.spec.precision == "int8"
+    assert written.spec.recipe == OrtEngine(whole).spec.recipe
+    assert written.parity.reference == OrtEngine(whole).runtime
+    assert 0 < written.parity.difference < 0.2
+
+
+def test_what_is_quantised_already_is_refused(
+    certain: Run, lessons: dict[str, Split], tmp_path: Path
+) -> None:
+    eight = tmp_path / "int8.onnx"
+    export(certain, lessons["public"], eight, "int8", lessons["train"])
+    with pytest.raises(ConfigError, match="fp32"):
+        quantise(eight, lessons["train"], lessons["public"], tmp_path / "again.onnx")
+    assert not (tmp_path / "again.onnx").exists()
+
+
+def test_the_cost_counted_in_the_graph_is_the_one_counted_in_torch() -> None:
+    for name in ("lightweight-residual", "lenet", "mobilenetv3-small"):
+        known = NETWORKS[name]
+        shape = (known.channels, known.size, known.size)
+        network = build(name, classes=known.classes, channels=known.channels, size=known.size)
+        mean = (0.5,) * known.channels
+        how = Preprocessing(known.size, known.size, known.channels, "grey", mean, mean)
+        assert count(to_onnx.to_graph(network, how)).macs == macs(network, shape)
 
 
 def test_a_public_split_without_rows_is_refused(

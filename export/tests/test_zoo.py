@@ -8,13 +8,13 @@ import onnxruntime
 import pytest
 import torch
 
+from edgefer.bench.reported import TABLE_1
 from edgefer.errors import ConfigError, UnknownName
 from edgefer.spec import Preprocessing
 from edgefer_export import measure
 from edgefer_export.cli import main
 from edgefer_export.to_onnx import to_graph
 from edgefer_export.zoo import NETWORKS, build
-from edgefer_export.zoo.published import TABLE_1
 
 NOT_REPRODUCED = {
     "mobilenetv2-bn": -133,

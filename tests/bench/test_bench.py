@@ -1,27 +1,37 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
 import subprocess
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 
-from edgefer.bench.clip import Replay, load_clip
-from edgefer.bench.measure import without_nan
+from edgefer.bench.child import measure_round
+from edgefer.bench.clip import PacedReplay, Replay, load_clip
+from edgefer.bench.layout import text as text_of
+from edgefer.bench.measurement import without_nan
 from edgefer.bench.provenance import UNAVAILABLE, environment, git_state
 from edgefer.bench.report import Report
+from edgefer.bench.rounds import Job
 from edgefer.cli import main
-from edgefer.errors import ConfigError, SourceError
+from edgefer.cli.bench import duration
+from edgefer.config import Config
+from edgefer.errors import ConfigError, EdgeferError, SourceError
 from edgefer.files import sha256
+from edgefer.timing import clock
 from tests.contracts import check_source
 from tests.models import SPEC, tiny_onnx
 from tests.plans import make_plan
 from tests.tensorrt_double import PATH
 
-QUICK = ["--frames", "30", "--warmup", "5", "--clip-frames", "10", "--detector", "haar"]
+TRAINED = dataclasses.replace(SPEC, recipe="tests 1")
+QUICK = ["--frames", "30", "--warmup", "5", "--clip-frames", "10", "--detector", "haar",
+         "--detector-size", "160", "--rounds", "1"]  # fmt: skip
 
 
 def test_a_replay_keeps_the_contract_and_counts_on() -> None:
@@ -44,41 +54,55 @@ def test_a_live_source_is_no_clip() -> None:
         load_clip("test://?fps=30", 3)
 
 
-def test_two_engines_are_measured_and_told_with_provenance(
+def test_two_engines_are_measured_in_turns_and_told_with_provenance(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tiny = tiny_onnx(tmp_path / "a_name_as_long_as_those_that_model_zoos_give_int8.onnx")
-    out = tmp_path / "bench.json"
+    out, table = tmp_path / "bench.json", tmp_path / "bench.csv"
     args = ["bench", "--engine", "lightweight.onnx", "--engine", str(tiny), "--json", str(out)]
-    assert main([*args, *QUICK]) == 0
-    text = capsys.readouterr().out
+    assert main([*args, *QUICK, "--rounds", "3", "--csv", str(table)]) == 0
+    text, told = capsys.readouterr()
     assert max(map(len, text.splitlines())) <= 80
+    turns = [line.partition(",")[0] for line in told.splitlines() if "round" in line]
+    assert turns == ["lightweight.onnx", str(tiny)] * 3
     record = json.loads(out.read_text())
-    assert record["schema"] == "edgefer.bench/1"
+    assert record["schema"] == "edgefer.bench/2"
     assert record["environment"]["versions"]["numpy"] != UNAVAILABLE
     ours, theirs = record["engines"]
     assert (ours["parameters"], ours["parameters_from"]) == (2_893_395, "spec")
     assert (theirs["parameters"], theirs["parameters_from"]) == (21, "file")
     assert theirs["model_sha256"] == sha256(tiny)
     for engine in (ours, theirs):
-        assert engine["frames"] == 30
-        assert engine["warmup"] == 5
+        assert engine["frames"] == 90
+        assert [one["frames"] for one in engine["rounds"]] == [30] * 3
+        assert all(one["warmup"] >= 5 for one in engine["rounds"])
         assert engine["clip_sha256"] == record["clip"]["sha256"]
         serial = sum(1 / engine[f"{stage}_fps"] for stage in ("detection", "classification"))
         assert engine["serial_fps"] <= 1.001 / serial
-        assert engine["overlap"] == pytest.approx(engine["total_fps"] / engine["serial_fps"])
-        assert engine["efficiency"] == pytest.approx(engine["total_fps"] / engine["ceiling_fps"])
+        total = engine["total_fps"]
+        assert total["low"] < total["mean"]
+        assert engine["overlap"] == pytest.approx(total["mean"] / engine["serial_fps"])
+        assert engine["efficiency"] == pytest.approx(total["mean"] / engine["ceiling_fps"])
         assert engine["peak_rss_bytes"] > 20 << 20
+        assert engine["cpu_percent"] > 0
         spread = engine["latency_ms"]["detection"]
-        assert 0 < spread["p50"] <= spread["p95"] <= spread["p99"]
+        assert 0 < spread["p50"] <= spread["p90"] <= spread["p95"] <= spread["max"]
+        assert spread["p99"] is None  # of 90 frames
+        assert engine["gate"]["passed"] is True
     assert ours["classification_fps"] < theirs["classification_fps"]
-    assert Report.read_json(out).text() == text.rstrip("\n")
+    assert "† a_name" in text
+    report = Report.read_json(out)
+    assert text_of(report) == text.rstrip("\n")
+    report.write_json(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_text() == out.read_text()
+    assert len(table.read_text().splitlines()) == 3
 
 
 def test_markdown_is_one_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     tiny = tiny_onnx(tmp_path / "tiny.onnx")
     assert main(["bench", "--engine", str(tiny), "--markdown", *QUICK]) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert "UNSTABLE" in rows[2]  # one round proves nothing
     assert len(rows) == 3
     assert len({row.count("|") for row in rows}) == 1
 
@@ -99,8 +123,11 @@ def test_what_was_measured_before_an_error_is_not_lost(
     good = tiny_onnx(tmp_path / "good.onnx")
     broken = tiny_onnx(tmp_path / "nan.onnx", weight=math.nan)
     engines = ["--engine", str(good), "--engine", str(broken)]
-    assert main(["bench", *engines, *QUICK]) == 6
-    assert "good" in capsys.readouterr().out
+    assert main(["bench", *engines, *QUICK, "--rounds", "2"]) == 6
+    text, told = capsys.readouterr()
+    assert "good" in text
+    assert f"{good}, round 2 of 2" in told
+    assert f"{broken}, round 2" not in told
 
 
 def test_a_clip_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +140,12 @@ def test_a_clip_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     "more",
     [
         ["--frames", "0"],
+        ["--rounds", "0"],
+        ["--batch", "2"],
+        ["--paced", "-1"],
+        ["--mode", "engine", "--paced", "30"],
+        ["--csv", "/absent/r.csv"],
+        ["--zoo", "/absent"],
         ["--warmup", "0"],
         ["--engine", "absent.onnx"],
         ["--clip", "x.mp4"],
@@ -124,7 +157,8 @@ def test_bad_arguments_are_refused(more: list[str], capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.splitlines()[-1].startswith("edgefer: error: ")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "edgefer.bench/1"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "edgefer.bench/1"}',
+                                  '{"schema": "edgefer.bench/2"}'])  # fmt: skip
 def test_a_file_that_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(text)
     with pytest.raises(ConfigError):
@@ -156,3 +190,141 @@ def test_a_plan_is_measured_like_any_engine(tmp_path: Path) -> None:
     assert engine["model_sha256"] == manifest.plan_sha256
     assert (engine["precision"], engine["parameters"]) == ("fp16", SPEC.parameters)
     assert "tensorrt 10.3.0" in engine["runtime"]
+    assert engine["gate"]["passed"] is True
+    assert engine["gate"]["reference"] == "tiny.onnx"
+
+
+def test_a_wrong_engine_is_printed_and_marked_and_has_no_rank(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A plan's FP32 form lies beside it: here with other weights than the plan was built from."""
+    right = tiny_onnx(tmp_path / "tiny.onnx", TRAINED)
+    wrong = tiny_onnx(tmp_path / "tiny_int8.onnx", TRAINED, weight=-1.0, quantised=True)
+    engines = ["--engine", str(right), "--engine", str(wrong)]
+    out = tmp_path / "bench.json"
+    assert main(["bench", *engines, "--json", str(out), "--mode", "engine", *QUICK]) == 0
+    text = capsys.readouterr().out
+    assert "! tiny_int8 has no rank, its answers are wrong" in text.replace("\n  ", " ")
+    report = Report.read_json(out)
+    assert [report.rank(m) for m in report.engines] == [1, None]
+    assert [report.unlike(m) for m in report.engines] == [(), ("precision",)]
+    assert [m.gate.passed for m in report.engines] == [True, False]
+
+
+def test_an_engine_that_nothing_vouches_for_is_ranked_but_said_to_be_unchecked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = tiny_onnx(tmp_path / "alone_int8.onnx", TRAINED, quantised=True)
+    assert main(["bench", "--engine", str(alone), "--mode", "engine", *QUICK]) == 0
+    assert "alone_int8: answers not checked" in capsys.readouterr().out
+
+
+def test_the_engine_alone_is_measured_in_faces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny, out = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "bench.json"
+    args = ["--mode", "engine", "--batch", "4", "--json", str(out)]
+    assert main(["bench", "--engine", str(tiny), *args, *QUICK]) == 0
+    text = capsys.readouterr().out
+    assert "faces/s" in text
+    assert max(map(len, text.splitlines())) <= 80
+    (m,) = Report.read_json(out).engines
+    assert (m.frames, m.faces, m.batch) == (30, 120, 4)
+    assert list(m.latency_ms) == ["classification"]
+    assert math.isnan(m.detection_fps)
+    assert m.total_fps.mean == pytest.approx(120 / m.rounds[0].seconds)
+
+
+def test_a_paced_clip_comes_at_its_pace_and_late_frames_are_dropped() -> None:
+    clip = load_clip("test://?frames=4&width=128&height=96", 4)
+    source = PacedReplay(clip, 50)
+    check_source(PacedReplay(clip, 1000), at_least=3)
+    frames = [source.read() for _ in range(3)]
+    assert all(frame is not None for frame in frames)
+    first, second, third = (frame for frame in frames if frame is not None)
+    assert second.captured - first.captured >= 0.0199
+    assert clock() >= third.captured
+    deadline = clock() + 0.09
+    while clock() < deadline:
+        pass
+    late = source.read()
+    assert late is not None
+    assert late.sequence >= third.sequence + 4
+    assert clock() - late.captured < 0.5
+    source.close()
+    assert source.read() is None
+
+
+def test_a_run_that_is_not_stable_ends_with_3_under_strict(tmp_path: Path) -> None:
+    tiny = tiny_onnx(tmp_path / "tiny.onnx")
+    args = ["bench", "--engine", str(tiny), "--mode", "engine", *QUICK]
+    assert main([*args, "--strict"]) == 3
+    assert main(args) == 0
+
+
+def test_a_long_run_tells_its_first_tenth_and_its_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny, out = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "bench.json"
+    args = ["--mode", "engine", "--sustain", "1s", "--json", str(out)]
+    assert main(["bench", "--engine", str(tiny), *args, *QUICK]) == 0
+    assert "last 10th" in capsys.readouterr().out
+    (m,) = Report.read_json(out).engines
+    assert m.sustained is not None
+    assert m.sustained.seconds >= 1
+    assert m.sustained.first_fps > 0 < m.sustained.last_fps
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("1.5s", 1.5), ("10m", 600), ("2h", 7200)]
+)
+def test_a_time_has_a_unit(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "10x", "-3s"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError):
+        duration(text)
+
+
+def test_a_folder_is_measured_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("b.onnx", "a.onnx"):
+        tiny_onnx(tmp_path / name)
+    (tmp_path / "a.md").write_text("no model")
+    assert main(["bench", "--zoo", str(tmp_path), "--mode", "engine", *QUICK]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:4]
+    assert [row.split()[0] for row in rows] == ["a", "b"]
+
+
+def test_a_process_that_ends_without_a_word_is_told_whatever_it_printed() -> None:
+    job = Job(Config(), "", 0, 5, 5, mode="engine")
+    with pytest.raises(EdgeferError, match="ended with 0"):
+        measure_round(job, lambda _: None, module="this")
+
+
+def test_what_is_wrong_for_every_engine_is_told_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines = [str(tiny_onnx(tmp_path / name)) for name in ("a.onnx", "b.onnx")]
+    args = ["--engine", engines[0], "--engine", engines[1], "--clip", str(tmp_path / "no.mp4")]
+    assert main(["bench", *args, *QUICK]) == 4
+    assert capsys.readouterr().err.count("edgefer: error") == 1
+
+
+def test_one_file_on_two_runtimes_is_two_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openvino", reason="pip install 'edgefer[openvino]'")
+    tiny = tiny_onnx(tmp_path / "tiny.onnx")
+    engines = ["--engine", str(tiny), "--engine", f"openvino-bf16:{tiny}"]
+    out = tmp_path / "bench.json"
+    assert main(["bench", *engines, "--mode", "engine", "--json", str(out), *QUICK]) in (0, 5)
+    report = Report.read_json(out)
+    names = [m.engine for m in report.engines]
+    assert names == ["tiny.onnx", "openvino-bf16:tiny.onnx"][: len(names)]
+    if len(names) == 2:  # a processor without bf16 refuses, and that is told
+        assert report.unlike(report.engines[1]) == ("runtime",)
+        assert report.engines[1].gate.reference == "tiny.onnx"
+    else:
+        assert "bf16" in capsys.readouterr().err

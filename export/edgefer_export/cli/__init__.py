@@ -31,7 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """All commands. Heavy imports wait for the command that needs them."""
-    from edgefer_export.cli import card, compare, data, evaluate, export, geometry, runs, train, zoo
+    from edgefer_export.cli import (
+        card,
+        compare,
+        data,
+        evaluate,
+        export,
+        geometry,
+        quantise,
+        runs,
+        train,
+        zoo,
+    )
 
     top = argparse.ArgumentParser(
         prog="edgefer-export", description="Train, evaluate and export edgefer's networks."
@@ -39,6 +50,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=edgefer_export.__version__)
     top.set_defaults(when_stopped=lambda _: "")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for command in (data, train, runs, export, evaluate, compare, card, geometry, zoo):
+    for command in (data, train, runs, export, quantise, evaluate, compare, card, geometry, zoo):
         command.add(commands)
     return top

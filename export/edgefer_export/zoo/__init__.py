@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgefer.bench.reported import NORHIKMAH_2022, ROBOT_2024, TABLE_1
 from edgefer.errors import ConfigError, UnknownName
-from edgefer_export.zoo.published import NORHIKMAH_2022, ROBOT_2024, TABLE_1
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,0 +1,147 @@
+"""The records of a benchmark: what a JSON file of `edgefer bench` holds of each engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgefer.bench.gate import Gate
+from edgefer.bench.statistics import Interval, Spread
+from edgefer.bench.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of one engine. Rates in frames a second; in the mode "engine", faces a second."""
+
+    warmup: int
+    settled: bool | None
+    """Whether the rate stood still when counting began; None where that could not be told."""
+    frames: int
+    seconds: float
+    total_fps: float
+    detection_fps: float
+    classification_fps: float
+    p50_ms: float
+    """Of a frame from beginning to end."""
+    cpu_ms: float | None
+    """Of all processors, for one frame (or one face)."""
+    others_percent: float | None
+    """Of the processors, for all other processes."""
+    sample: dict[str, Any]
+    """What was read of the machine meanwhile: `sampling.Sampled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sustained:
+    """One long run: its first tenth against its last."""
+
+    seconds: float
+    first_fps: float
+    last_fps: float
+    sample: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One engine, over all rounds. Rates in frames a second (faces, in the mode "engine"),
+    latencies in milliseconds; nan where a stage was not there."""
+
+    engine: str
+    model_sha256: str
+    parameters: int | None
+    parameters_from: str
+    macs: int | None
+    precision: str
+    input: str
+    runtime: str
+    accuracy: str
+    network: str
+    gate: Gate
+    roof_ms: float | None
+    mode: str
+    paced: float
+    batch: int
+    """Faces in one call; 0 where it is as many as a frame has."""
+    detector: str
+    workers: int
+    clip_sha256: str
+    frames: int
+    faces: int
+    dropped: int
+    total_fps: Interval
+    detection_fps: float
+    classification_fps: float
+    serial_fps: float
+    overlap: float
+    ceiling_fps: float
+    efficiency: float
+    latency_ms: dict[str, Spread]
+    peak_rss_bytes: int | None
+    """Of the process and all that it started, less the clip it holds."""
+    cpu_percent: float | None
+    """Of the same; 100 is one core, always busy."""
+    others_percent: float | None
+    verdict: tuple[str, ...]
+    """Why it is unstable; () where it is stable."""
+    rounds: tuple[Round, ...]
+    sustained: Sustained | None = None
+
+    @property
+    def stability(self) -> Verdict:
+        return Verdict(self.verdict)
+
+    @property
+    def ranked(self) -> bool:
+        """Not where its answers are wrong."""
+        return self.gate.passed is not False
+
+    @property
+    def roof_share(self) -> float | None:
+        """Of the roof that the engine reached, with one face in a call; None where the device's
+        limits are unknown, and in the pipeline, whose classification is more than the engine."""
+        if self.roof_ms is None or self.mode != "engine" or self.batch != 1:
+            return None
+        return self.roof_ms / self.latency_ms["classification"].p50
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The total of each round."""
+        return tuple(one.total_fps for one in self.rounds)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Measurement:
+        """From what `without_nan` made of it."""
+        values = _numbers(cls, fields)
+        values["gate"] = Gate(**fields["gate"])
+        values["total_fps"] = Interval(**_numbers(Interval, fields["total_fps"]))
+        values["latency_ms"] = {
+            stage: Spread(**_numbers(Spread, spread))
+            for stage, spread in fields["latency_ms"].items()
+        }
+        values["verdict"] = tuple(fields["verdict"])
+        values["rounds"] = tuple(Round(**_numbers(Round, one)) for one in fields["rounds"])
+        if fields["sustained"] is not None:
+            values["sustained"] = Sustained(**fields["sustained"])
+        return cls(**values)
+
+
+def _numbers(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with nan for the null of a field that is always a number: JSON has no nan."""
+    kinds = {field.name: field.type for field in dataclasses.fields(kind)}
+    return {
+        key: math.nan if value is None and kinds[key] == "float" else value
+        for key, value in fields.items()
+    }
+
+
+def without_nan(value: Any) -> Any:
+    """The same JSON value with null where a figure could not be measured."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgefer.bench.chart import bars
+from edgefer.bench.gate import Gate
+from edgefer.bench.layout import markdown, text
+from edgefer.bench.measurement import Measurement
+from edgefer.bench.progress import Progress
+from edgefer.bench.report import Report
+from edgefer.bench.reported import TABLE_1
+from edgefer.errors import NotInstalled
+from tests.bench.rows import STEADY, measurement, report
+
+WRONG = measurement("wrong.onnx", [900.0, 905.0, 895.0], gate=Gate(False, "all labels differ"))
+LONG = measurement("a_name_as_long_as_those_that_model_zoos_give_int8.onnx", precision="int8",
+                   rates=[12345.6, 12300.1, 12400.9], network="mobilenetv2-bn")  # fmt: skip
+ROWS = (measurement(network="lightweight"), LONG, WRONG)
+
+
+def test_tables_of_any_row_fit_80_columns() -> None:
+    assert max(map(len, text(report(*ROWS)).splitlines())) <= 80
+    engine = [dataclasses.replace(row, mode="engine", batch=1) for row in ROWS]
+    assert max(map(len, text(report(*engine)).splitlines())) <= 80
+
+
+def test_a_wrong_row_is_last_of_none() -> None:
+    of = report(*ROWS)
+    assert [of.rank(m) for m in of.engines] == [2, 1, None]
+    assert "! wrong has no rank, its answers are wrong: all labels differ" in text(of)
+
+
+def test_rows_that_differ_in_more_than_the_network_are_marked_with_a_footnote() -> None:
+    shown = text(report(*ROWS))
+    assert "†" in shown
+    assert "other precision" in shown.replace("\n  ", " ")
+    assert "†" not in text(report(ROWS[0], WRONG))
+
+
+def test_reported_figures_stand_apart_from_measured_ones() -> None:
+    for shown in (text(report(*ROWS)), markdown(report(*ROWS))):
+        measured, head, reported = shown.partition(
+            "reported, not measured, Keras, one loop, Jetson Nano:"
+        )
+        assert head
+        assert TABLE_1["lightweight"].label in reported
+        assert TABLE_1["mobilenetv2-bn"].label in reported
+        assert TABLE_1["vgg19"].label not in reported
+        assert TABLE_1["lightweight"].label not in measured
+
+
+def test_what_this_machine_does_not_show_is_unavailable_and_no_zero() -> None:
+    blind = report(measurement(cpu_percent=None, peak_rss_bytes=None, others_percent=None))
+    assert "unavailable" in text(blind)
+    machine = [line for line in text(blind).splitlines() if line.startswith("a   ")][-1]
+    assert machine.split() == ["a", "1.00", "0", "-", "-", "-"]
+
+
+def test_a_report_survives_its_file(tmp_path: Path) -> None:
+    of = report(*ROWS, measurement("one.onnx", [100.0]))
+    of.write_json(tmp_path / "r.json")
+    again = Report.read_json(tmp_path / "r.json")
+    assert text(again) == text(of)
+    assert again.engines[0] == of.engines[0]
+
+
+def test_a_chart_is_a_png_with_all_rows(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="pip install 'edgefer[charts]'")
+    sizes: list[tuple[int, int]] = []
+    for rows in (ROWS[:1], ROWS, (measurement("one.onnx", [100.0]),)):
+        path = tmp_path / f"{len(sizes)}.png"
+        bars(report(*rows), path)
+        head = path.read_bytes()[:24]
+        assert head.startswith(b"\x89PNG")
+        width, height = struct.unpack(">II", head[16:24])
+        sizes.append((width, height))
+    assert sizes[1][1] > sizes[0][1]  # a row more is a bar more
+
+
+def test_without_matplotlib_a_chart_names_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(NotInstalled, match=r"edgefer\[charts\]"):
+        bars(report(), tmp_path / "c.png")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_one_line_moves_and_nothing_of_it_stays() -> None:
+    screen = Terminal()
+    progress = Progress(screen)
+    progress("examining a.onnx", 0.0)
+    progress("a.onnx, round 2 of 3", 0.5)
+    progress.close()
+    shown = screen.getvalue()
+    assert "\n" not in shown
+    assert " 50 %" in shown
+    assert all(len(part) <= 79 for part in shown.split("\r"))
+    assert shown.rsplit("\r", 2)[1].strip() == ""
+    assert "?" in progress.line("x", 0.0)
+    assert len(progress.line("a" * 200, 0.9)) == 79
+
+
+def test_elsewhere_each_step_is_a_line() -> None:
+    log = io.StringIO()
+    progress = Progress(log)
+    for share in (0.1, 0.2):
+        progress("a.onnx, round 1 of 3", share)
+    progress.close()
+    assert log.getvalue() == "a.onnx, round 1 of 3 ...\n"
+
+
+def test_a_share_of_the_roof_is_the_engines_own() -> None:
+    alone = measurement(mode="engine", batch=1, roof_ms=1.0)
+    assert alone.roof_share == pytest.approx(0.1)
+    in_pipeline: Measurement = measurement(roof_ms=1.0)
+    assert in_pipeline.roof_share is None
+    assert measurement("b", STEADY).roof_share is None
