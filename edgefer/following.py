@@ -17,6 +17,7 @@ import math
 import threading
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -68,7 +69,7 @@ class Following:
         self._config, self._workers, self._live = config, workers, live
         self._tracker = Tracker(tracking)
         self._turn = threading.Lock()
-        self._searched: NDArray[np.uint8] | None = None  # the sample of the last search
+        self._searched: _Sample | None = None  # of the last search's picture
         self._searched_at = -math.inf
         self._since = 0  # frames planned since then
         self._found: tuple[Face, ...] | None = None  # None while a search is under way
@@ -99,7 +100,7 @@ class Following:
                 self._since, self._found = 0, None
         return plan
 
-    def _choose(self, frame: Frame, sample: NDArray[np.uint8] | None) -> Plan:
+    def _choose(self, frame: Frame, sample: _Sample | None) -> Plan:
         fresh = frame.captured - self._searched_at < REFRESH
         if self._found is not None and fresh and self._is_still(sample):
             return Plan("still", self._found)
@@ -108,11 +109,12 @@ class Following:
         expected = self._tracker.predict(frame.captured)
         return Plan("follow", tuple(tracked.face for tracked in expected), expected)
 
-    def _is_still(self, sample: NDArray[np.uint8] | None) -> bool:
-        if sample is None or self._searched is None or sample.shape != self._searched.shape:
+    def _is_still(self, sample: _Sample | None) -> bool:
+        before = self._searched
+        if sample is None or before is None or sample.size != before.size:
             return False
-        differing = np.count_nonzero(cv2.absdiff(sample, self._searched) > DIFFERENT)
-        return bool(differing <= self._config.still * sample.size)
+        differing = np.count_nonzero(cv2.absdiff(sample.pixels, before.pixels) > DIFFERENT)
+        return bool(differing <= self._config.still * sample.pixels.size)
 
     def seen(self, plan: Plan, reading: Reading) -> tuple[tuple[Tracked, ...], tuple[Ended, ...]]:
         """The track of each face, and what ended."""
@@ -151,13 +153,17 @@ class Following:
         self._last = frame.sequence, frame.captured
 
 
-def _sample(image_bgr: Image) -> NDArray[np.uint8]:
-    """(about ROWS, about COLUMNS) uint8, of the green channel: most of what the eye calls light."""
+class _Sample(NamedTuple):
+    size: tuple[int, ...]
+    """Of the picture."""
+    pixels: NDArray[np.uint8]
+    """About (ROWS, COLUMNS), of the green channel: most of what the eye calls light."""
+
+
+def _sample(image_bgr: Image) -> _Sample:
     height, width = image_bgr.shape[:2]
-    picked: NDArray[np.uint8] = np.ascontiguousarray(
-        image_bgr[:: max(1, height // ROWS), :: max(1, width // COLUMNS), 1]
-    )
-    return picked
+    picked = image_bgr[:: max(1, height // ROWS), :: max(1, width // COLUMNS), 1]
+    return _Sample(image_bgr.shape, np.ascontiguousarray(picked))
 
 
 def _mean(before: float, new: float) -> float:
