@@ -161,6 +161,29 @@ class PipelineConfig:
         most=256,
         flag="--workers",
     )
+    detect_every: int = setting(
+        1,
+        "frames from one search for faces to the next, which are followed in between; 0: as many "
+        "as a camera's pace demands",
+        least=0,
+        most=1000,
+        flag="--detect-every",
+    )
+    still: float = setting(
+        0.0,
+        "share of the pixels, 0 to 1, up to which a picture is the same as the one searched last, "
+        "and not searched; such as 0.002; 0: all are searched",
+        least=0,
+        most=1,
+        flag="--still",
+    )
+    deadline: float = setting(
+        0.0,
+        "seconds after its capture at which a live frame is too old to be published; 0: never",
+        least=0,
+        most=3600,
+        flag="--deadline",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,36 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracked:
+    """A face and its track."""
+
+    track: int
+    """From 1; never given twice for one source."""
+    face: Face
+    """As detected; where `predicted`, where it is expected."""
+    box: Box
+    """The filter's estimate, steadier than the detected box."""
+    age: float
+    """Seconds since the track's first face."""
+    hits: int
+    """Detections so far."""
+    confirmed: bool
+    """It was detected often enough in a row to count; once true, it stays true."""
+    predicted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A track that is over."""
+
+    track: int
+    first: float
+    """`captured` of its first face and of its last."""
+    last: float
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StageTimes:
     """Seconds one frame spent in each stage; waiting for another worker of the same pipeline is
     excluded, waiting for a device that other cameras share is not."""
@@ -108,8 +139,13 @@ class StageTimes:
     capture: float
     """Waiting for a picture that did not exist yet is not work and does not count."""
     detection: float
+    """0.0 where the frame was not searched for faces."""
     classification: float
     """Crop, preprocess, infer and decode of all its faces; 0.0 where there was no face."""
+
+
+Look = Literal["detect", "follow", "still"]
+"""Searched for faces; faces taken from where they are expected; the same picture as before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +165,12 @@ class Reading:
     times: StageTimes
     image_bgr: Image | None = None
     """The frame itself, only where a preview was asked for."""
+    look: Look = "detect"
+    """Where its faces are from (following.py)."""
+    tracked: tuple[Tracked, ...] = ()
+    """One per face, in the same order, where faces are followed; else ()."""
+    ended: tuple[Ended, ...] = ()
+    """Tracks that are over since the reading before."""
 
     @property
     def age(self) -> float:

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edgefer.config import EventsConfig
-from edgefer.data import Expression, Reading
-from edgefer.tracking import Ended, Tracked
+from edgefer.data import Ended, Expression, Reading, Tracked
 
 MINUTE = 60.0
 

@@ -12,7 +12,9 @@ device. Results are put back in the frames' order, and from there on everything 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
+import math
 import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -21,7 +23,8 @@ from typing import Literal, NamedTuple, Protocol
 
 import cv2
 
-from edgefer.data import Detected, Expression, Face, Frame, Image, Reading, StageTimes
+from edgefer.data import Detected, Ended, Expression, Face, Frame, Image, Reading, StageTimes
+from edgefer.following import Following, Plan
 from edgefer.mailbox import Mailbox
 from edgefer.protocols import Detector, Sink, Source
 from edgefer.timing import clock
@@ -35,6 +38,9 @@ wait (a file)."""
 AHEAD = 32
 """Frames that other workers may finish while one hangs; then they wait, so that memory does not
 grow."""
+
+SEARCH = Plan("detect")
+"""What is done with each frame where nobody decides."""
 
 STOP_TIMEOUT = 1.4
 """Seconds that workers get to finish their frames, and sinks what they hold, once stopped; what
@@ -65,6 +71,8 @@ class Workers:
     `publish` is called with each reading, in the frames' order, by one thread at a time;
     `finish` once, after the last one, with the error that ended it or None. What detection or
     classification raises ends it too, unless there is `tolerate`: then it costs that frame.
+    With `following`, it decides which frames are searched for faces. A frame that is older than
+    `deadline` seconds (0: never) is not worked on any more, or not published, and told to `late`.
     """
 
     def __init__(
@@ -78,10 +86,14 @@ class Workers:
         workers: int = 0,
         preview: bool = False,
         tolerate: Tolerance | None = None,
+        following: Following | None = None,
+        deadline: float = 0.0,
+        late: Callable[[], None] = lambda: None,
     ) -> None:
         self._source, self._detector, self._classifier = source, detector, classifier
         self._publish, self._finish, self._preview = publish, finish, preview
-        self._tolerate = tolerate
+        self._tolerate, self._following = tolerate, following
+        self._deadline, self._late = deadline or math.inf, late
         self._capturing = threading.Lock()
         self._detecting = _entrance(detector.exclusive)
         self._classifying = _entrance(classifier.exclusive)
@@ -89,6 +101,7 @@ class Workers:
         self._next_in = self._next_out = 0
         self._ended = False
         self._waiting: dict[int, _Outcome] = {}
+        self._unsaid: tuple[Ended, ...] = ()  # with readings that were too late
         count = workers or default_workers()
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{n}", daemon=True)
@@ -123,13 +136,15 @@ class Workers:
                     return
                 turn = self._next_in
                 self._next_in += 1
-                frame = self._capture()
-                if not isinstance(frame, tuple):
+                taken = self._capture()
+                if isinstance(taken, tuple):
+                    plan = self._following.plan(taken[0]) if self._following else SEARCH
+                else:
                     self._ended = True
-            if not isinstance(frame, tuple):
-                self._deliver(turn, frame)
+            if not isinstance(taken, tuple):
+                self._deliver(turn, taken)
                 return
-            self._deliver(turn, self._carry(*frame))
+            self._deliver(turn, self._carry(*taken, plan))
 
     def _wait_for_those_behind(self) -> None:
         if self._next_in - self._next_out < AHEAD:
@@ -150,13 +165,17 @@ class Workers:
         # Waiting for a picture that did not exist yet is not work.
         return frame, clock() - max(began, frame.captured)
 
-    def _carry(self, frame: Frame, capture: float) -> _Outcome:
+    def _carry(self, frame: Frame, capture: float, plan: Plan) -> _Outcome:
+        if clock() - frame.captured > self._deadline:
+            self._late()
+            return "lost"
         try:
-            with self._detecting:
-                began = clock()
-                faces = self._detector.detect(frame.image_bgr)
-                detection = clock() - began
-            classification = 0.0
+            faces, detection, classification = plan.faces, 0.0, 0.0
+            if plan.look == "detect":
+                with self._detecting:
+                    began = clock()
+                    faces = self._detector.detect(frame.image_bgr)
+                    detection = clock() - began
             expressions: tuple[Expression, ...] = ()
             if faces:
                 with self._classifying:
@@ -177,6 +196,7 @@ class Workers:
             faces,
             expressions,
             StageTimes(capture, detection, classification),
+            plan,
         )
 
     def _deliver(self, turn: int, outcome: _Outcome) -> None:
@@ -187,7 +207,12 @@ class Workers:
                 ready = self._waiting.pop(self._next_out)
                 self._next_out += 1
                 if isinstance(ready, _Done):
-                    self._publish(self._reading(ready))
+                    reading = self._reading(ready)
+                    if reading.age > self._deadline:
+                        self._unsaid = reading.ended
+                        self._late()
+                    else:
+                        self._publish(reading)
                 elif ready != "lost":
                     self._ended = True
                     self._next_out = -1  # nothing comes after the end
@@ -196,7 +221,7 @@ class Workers:
 
     def _reading(self, done: _Done) -> Reading:
         """Made when its turn has come, so that its age holds the wait for the frames before."""
-        return Reading(
+        reading = Reading(
             sequence=done.sequence,
             captured=done.captured,
             published=clock(),
@@ -205,7 +230,13 @@ class Workers:
             expressions=done.expressions,
             times=done.times,
             image_bgr=done.image_bgr,
+            look=done.plan.look,
         )
+        if self._following is None:
+            return reading
+        tracked, ended = self._following.seen(done.plan, reading)
+        ended, self._unsaid = (*self._unsaid, *ended), ()
+        return dataclasses.replace(reading, tracked=tracked, ended=ended)
 
 
 class _Done(NamedTuple):
@@ -219,6 +250,7 @@ class _Done(NamedTuple):
     faces: tuple[Face, ...]
     expressions: tuple[Expression, ...]
     times: StageTimes
+    plan: Plan
 
 
 _Outcome = _Done | BaseException | Literal["lost"] | None
@@ -238,6 +270,9 @@ async def run(
     workers: int = 0,
     preview: bool = False,
     tolerate: Tolerance | None = None,
+    following: Following | None = None,
+    deadline: float = 0.0,
+    late: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Reading, None]:
     """Readings in the order of the frames, until the source ends or the taker leaves.
 
@@ -278,6 +313,9 @@ async def run(
         workers=workers,
         preview=preview,
         tolerate=tolerate,
+        following=following,
+        deadline=deadline if source.live else 0.0,
+        late=late,
     )
     async with AsyncExitStack() as closing:
         for sink in sinks:

@@ -86,10 +86,11 @@ class Tally:
         elif n:
             wall, out = self._published[-1] - self._published[0], n - 1
         capture, detection, classification = self._seconds()
+        searched = sum(1 for seconds in self._detection if seconds > 0)
         classified = sum(1 for seconds in self._classification if seconds > 0)
         return Rates(
             total=ratio(out, wall or 0.0),
-            detection=ratio(n, detection),
+            detection=ratio(searched, detection),
             classification=ratio(classified, classification),
             serial=ratio(n, capture + detection + classification),
         )
@@ -108,7 +109,7 @@ class Tally:
         and `age`, capture to publication. Classification counts frames that had a face."""
         series = {
             "capture": list(self._capture),
-            "detection": list(self._detection),
+            "detection": [seconds for seconds in self._detection if seconds > 0],
             "classification": [seconds for seconds in self._classification if seconds > 0],
             "age": list(self._age),
         }

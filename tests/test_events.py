@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefer.config import EventsConfig, TrackingConfig
-from edgefer.data import Expression, Face
+from edgefer.data import Ended, Expression, Face, Tracked
 from edgefer.errors import ConfigError
 from edgefer.events import Event, Events, ExpressionChanged, FaceAppeared, FaceLeft
 from edgefer.settings import build_section
-from edgefer.tracking import Ended, Tracked, Tracker
+from edgefer.tracking import Tracker
 from tests.scenes import LABELS, looks, reading, square
 
 STEP = 1 / 32

@@ -16,11 +16,12 @@ from typing import Any
 from edgefer.classifier import Classifier
 from edgefer.cli.options import add_settings, settings
 from edgefer.config import Config
-from edgefer.data import Reading
+from edgefer.data import Look, Reading
 from edgefer.detectors import open_detector
 from edgefer.engines import open_engine
 from edgefer.errors import ConfigError
-from edgefer.pipeline import run
+from edgefer.following import Following
+from edgefer.pipeline import default_workers, run
 from edgefer.protocols import Detector, Sink, Source
 from edgefer.sources import camera_url, open_source
 from edgefer.sources.images import Images
@@ -121,13 +122,18 @@ async def _carry(
     _end_on_signals(source)
     if args.duration:
         asyncio.get_running_loop().call_later(args.duration, source.close)
+    workers = config.pipeline.workers or default_workers()
+    following = Following(config.pipeline, config.tracking, workers=workers, live=source.live)
+    status.looks = following.looks
     readings = run(
         source,
         detector,
         classifier,
         sinks,
-        workers=config.pipeline.workers,
+        workers=workers,
         preview=args.save is not None,
+        following=following,
+        deadline=config.pipeline.deadline,
     )
     async with status, aclosing(readings):
         async for reading in readings:
@@ -182,6 +188,7 @@ class Status:
         self._camera = source if isinstance(source, LiveSource) else None
         self._last: Reading | None = None
         self._recent, self._whole, self._seen = Tally(RECENT), Tally(KEPT), Counter[str]()
+        self.looks = Counter[Look]()
         self._began = clock()
         self._shown = shown
 
@@ -252,9 +259,16 @@ class Status:
             ],
         )
         labels = ", ".join(f"{label} {n}" for label, n in self._seen.most_common()) or "none"
+        skipped = self.looks["follow"] + self.looks["still"]
+        searched = (
+            f"\nnot searched for faces: {skipped / self.looks.total():.0%} of the frames "
+            f"({self.looks['follow']:,} followed, {self.looks['still']:,} still)"
+            if skipped
+            else ""
+        )
         return (
             f"{counted(tally.frames, 'frame')} with {counted(tally.faces, 'face')} from {url} "
             f"in {wall:.1f} s, {tally.dropped:,} dropped\n\n{table}\n\n"
             f"overlap {number(rates.overlap, 2)} (total / serial-equivalent)\n"
-            f"expressions: {labels}"
+            f"expressions: {labels}{searched}"
         )

@@ -17,6 +17,7 @@ from edgefer.daemon.outlets import Outlets
 from edgefer.data import Reading
 from edgefer.errors import ConfigError, EdgeferError, NotInstalled
 from edgefer.events import Event, Events
+from edgefer.following import Following
 from edgefer.health import Part
 from edgefer.pipeline import run
 from edgefer.protocols import Source
@@ -24,7 +25,6 @@ from edgefer.sinks.metrics import Metrics
 from edgefer.sources import camera_url, open_source
 from edgefer.sources.live import OPENING, LiveSource
 from edgefer.timing import Rates, Tally, clock
-from edgefer.tracking import Tracker
 
 RECENT = 100
 """Frames that the current rates look back on."""
@@ -54,7 +54,8 @@ class Camera:
     ) -> None:
         self.camera, self.outlets = camera, outlets
         self._models, self._metrics, self._part, self._workers = models, metrics, part, workers
-        self._tracker, self._events = Tracker(config.tracking), Events(config.events)
+        self._config, self._events = config, Events(config.events)
+        self._following: Following | None = None
         self._budget = Budget(config.daemon.restarts, config.daemon.window)
         self._source: Source | None = None
         self._reconnects = 0
@@ -104,26 +105,43 @@ class Camera:
     async def _carry(self) -> None:
         self._source = await asyncio.to_thread(_open, self.camera)
         self._reconnects = 0
+        if self._following is None:  # kept over openings, so that no number of a track returns
+            self._following = Following(
+                self._config.pipeline,
+                self._config.tracking,
+                workers=self._workers,
+                live=self._source.live,
+            )
         readings = run(
             self._source,
             self._models,
             self._models,
             workers=self._workers,
             tolerate=self._tolerate,
+            following=self._following,
+            deadline=self._config.pipeline.deadline,
+            late=self._late,
         )
         try:
             async with aclosing(readings):
                 async for reading in readings:
                     self._read(reading)
         finally:  # nobody is in sight of a camera that is closed
-            self._tell(self._events.left(self._tracker.finish(), clock()))
+            self._tell(self._events.left(self._following.finish(), clock()))
             self.outlets.away(self.name)
 
     def _tolerate(self, error: Exception) -> None:
         """By a worker's thread; the models have told of the error already."""
+        self._lose(type(error).__name__)
+
+    def _late(self) -> None:
+        """By a worker's thread: a frame was older than the deadline."""
+        self._lose("late")
+
+    def _lose(self, reason: str) -> None:
         with self._losing:
             self._lost += 1
-        self._metrics.frames_dropped(self.name, type(error).__name__)
+        self._metrics.frames_dropped(self.name, reason)
 
     def _read(self, reading: Reading) -> None:
         if self._part.standing.state != "ok":
@@ -135,8 +153,7 @@ class Camera:
         self.since_logged.add(reading)
         self._metrics.read(self.name, reading)
         self.outlets.read(self.name, reading)
-        tracked = self._tracker.update(reading)
-        self._tell(self._events.update(reading, tracked, self._tracker.ended))
+        self._tell(self._events.update(reading, reading.tracked, reading.ended))
 
     def _count_overtaken(self, sequence: int) -> None:
         # A source that is opened again may count from 0 again.
@@ -168,8 +185,9 @@ class Camera:
                 self._metrics.reconnected(self.name)
         if models_recover:
             self._part.progress()  # not its fault
-        if clock() - self._last_reading > self._tracker.config.seconds:
-            self._tell(self._events.left(self._tracker.expire(clock()), clock()))
+        now = clock()
+        if self._following and now - self._last_reading > self._config.tracking.seconds:
+            self._tell(self._events.left(self._following.expire(now), now))
 
     def rates(self) -> Rates | None:
         """Of the last RECENT frames; None where there is no frame lately."""

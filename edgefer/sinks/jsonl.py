@@ -1,13 +1,14 @@
 """Readings as JSON lines.
 
-    {"sequence": 12, "age_ms": 9.1, "size": [640, 480],
+    {"sequence": 12, "age_ms": 9.1, "size": [640, 480], "look": "detect", "follow" or "still",
      "ms": {"capture": 0.5, "detection": 3.9, "classification": 2.6},
-     "faces": [{"box": [x1, y1, x2, y2], "score": 0.93, "landmarks": [[x, y], ...] or null,
+     "faces": [{"track": 3, "box": [x1, y1, x2, y2], "score": 0.93,
+                "landmarks": [[x, y], ...] or null,
                 "expression": "happy", "probability": 0.91, "probs": {"angry": 0.01, ...}}]}
 
-Boxes and landmarks are pixels of the full frame. A line is written whole or not at all.
-JsonLines serves a run, and ends it where a line cannot be written; the daemon's JsonFiles
-(jsonl_files.py) goes on and counts.
+A track is a number that a face keeps from frame to frame. Boxes and landmarks are pixels of the
+full frame. A line is written whole or not at all. JsonLines serves a run, and ends it where a line
+cannot be written; the daemon's JsonFiles (jsonl_files.py) goes on and counts.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import select
 import stat
 import sys
 from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from edgefer.data import Expression, Face, Reading
+from edgefer.data import Expression, Face, Reading, Tracked
 from edgefer.errors import OutputError
 
 
@@ -90,21 +92,25 @@ def record(reading: Reading) -> dict[str, Any]:
         "sequence": reading.sequence,
         "age_ms": round(reading.age * 1000, 3),
         "size": list(reading.size),
+        "look": reading.look,
         "ms": {
             "capture": round(times.capture * 1000, 3),
             "detection": round(times.detection * 1000, 3),
             "classification": round(times.classification * 1000, 3),
         },
         "faces": [
-            _face(face, expression)
-            for face, expression in zip(reading.faces, reading.expressions, strict=True)
+            _face(face, expression, tracked)
+            for face, expression, tracked in zip(
+                reading.faces, reading.expressions, reading.tracked or repeat(None), strict=False
+            )
         ],
     }
 
 
-def _face(face: Face, expression: Expression) -> dict[str, Any]:
+def _face(face: Face, expression: Expression, tracked: Tracked | None) -> dict[str, Any]:
     box = face.box
     return {
+        "track": tracked and tracked.track,
         "box": [round(v, 1) for v in (box.x1, box.y1, box.x2, box.y2)],
         "score": round(face.score, 4),
         "landmarks": face.landmarks and [[round(x, 1), round(y, 1)] for x, y in face.landmarks],

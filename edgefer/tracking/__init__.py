@@ -15,11 +15,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from edgefer.config import TrackingConfig
-from edgefer.data import Box, Face, Reading
+from edgefer.data import Box, Ended, Face, Reading, Tracked
 from edgefer.tracking.assignment import associate
-from edgefer.tracking.track import Ended, Track, Tracked
-
-__all__ = ["Ended", "Tracked", "Tracker"]
+from edgefer.tracking.track import Track
 
 
 class Tracker:
@@ -88,6 +86,10 @@ class Tracker:
             if track.confirmed and not track.misses
             if captured - track.last <= self.config.seconds
         )
+
+    def knows(self, track: int) -> bool:
+        """Whether it has not ended."""
+        return any(known.number == track for known in self._tracks)
 
     def expire(self, captured: float) -> tuple[Ended, ...]:
         """End what was not seen for `seconds` at that moment: for a source that gives no frames."""

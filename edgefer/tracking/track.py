@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
-from edgefer.data import Box, Face, Landmarks
+from edgefer.data import Box, Face, Landmarks, Tracked
 
 # Standard deviations, in sides (the root of the area) or areas of the face itself. The centre's
 # are about those of DeepSORT (Wojke et al. 2017, arXiv:1703.07402) at 30 frames a second: 1/20 of
@@ -18,36 +18,6 @@ CENTRE_SPEED, AREA_SPEED = 2.0, 2.0
 """Of the velocity at birth, which is taken as 0, a second."""
 LEAST = 1e-3
 """Pixels that a box without width or height is given, so that it has an aspect."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """A face and its track."""
-
-    track: int
-    """From 1; never given twice by one Tracker."""
-    face: Face
-    """As detected; from `predict`, where it is expected."""
-    box: Box
-    """The filter's estimate, steadier than the detected box."""
-    age: float
-    """Seconds since the track's first face."""
-    hits: int
-    """Detections so far."""
-    confirmed: bool
-    """It was detected often enough in a row to count; once true, it stays true."""
-    predicted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A track that is over."""
-
-    track: int
-    first: float
-    """`captured` of its first face and of its last."""
-    last: float
-    confirmed: bool
 
 
 class Axis:

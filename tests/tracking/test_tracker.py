@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefer.config import TrackingConfig
-from edgefer.data import Box
-from edgefer.tracking import Tracked, Tracker
+from edgefer.data import Box, Tracked
+from edgefer.tracking import Tracker
 from tests.scenes import reading, square
 
 FPS = 30
