@@ -118,6 +118,11 @@ class Tracked:
     confirmed: bool
     """It was detected often enough in a row to count; once true, it stays true."""
     predicted: bool = False
+    label: str = ""
+    """The expression that it is said to show, smoothed over time and with hysteresis
+    (tracking/steady.py); "" before anything looked."""
+    probability: float = 0.0
+    """Of `label`, smoothed, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +181,11 @@ class Reading:
     def age(self) -> float:
         """Seconds from capture to publication."""
         return self.published - self.captured
+
+    @property
+    def shown(self) -> tuple[tuple[str, float], ...]:
+        """The label and its probability that each face is shown with: its track's, which does not
+        flicker, or where faces are not followed this frame's own."""
+        if self.tracked:
+            return tuple((face.label, face.probability) for face in self.tracked)
+        return tuple((one.label, one.probability) for one in self.expressions)

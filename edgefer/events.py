@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from edgefer.config import EventsConfig
 from edgefer.data import Ended, Expression, Reading, Tracked
+from edgefer.tracking.steady import Steady
 
 MINUTE = 60.0
 
@@ -196,77 +197,39 @@ class _Window:
 
 
 class _Known:
-    """One face: its smoothed expression, which one holds, and which one was told."""
+    """One face: which expression holds, and which one was told."""
 
     def __init__(self, track: int, first: float, config: EventsConfig) -> None:
         self.track, self.announced = track, False
         self.window = _Window(config.per_track)
         self.held_by: Limit = "overall"
         self.overtaken = 0
-        self._config = config
-        self._labels: tuple[str, ...] = ()
-        self._probs: list[float] = []
-        self._looked = -math.inf
-        self._label: str | None = None
-        self._since = self._told_since = first
+        self._steady = Steady(first, config)
         self._told: str | None = None
-        self._leader: str | None = None
-        self._leads_since = first
+        self._told_since = first
 
     @property
     def pending(self) -> bool:
         """The expression that holds is not the one that was told."""
-        return self._label != self._told
-
-    def tell(self, sequence: int, now: float) -> ExpressionChanged:
-        assert self._label is not None
-        before, lasted = self._told, self._since - self._told_since
-        self._told, self._told_since = self._label, self._since
-        probability = self._probability(self._label)
-        return ExpressionChanged(
-            self.track, sequence, now, before, self._label, probability, lasted
-        )
+        return self._steady.label != self._told
 
     def look(self, expression: Expression, now: float) -> None:
-        """Smooth, and see whether another expression holds now. A late look changes nothing."""
-        if now <= self._looked:
-            return
-        self._smooth(expression, now - self._looked)
-        self._looked = now
-        leader = self._leading()
-        if leader != self._leader:
-            self._leader, self._leads_since = leader, now
-        if leader is None or now - self._leads_since < self._config.hold:
-            return
-        if self.pending:
-            self.overtaken += 1 + (leader == self._told)  # the way there and back is two
-        self._label, self._since = leader, now
+        """See whether another expression holds now."""
+        waited = self.pending
+        if self._steady.look(expression, now) and waited:
+            self.overtaken += 1 + (not self.pending)  # the way there and back is two
 
-    def _smooth(self, expression: Expression, seconds: float) -> None:
-        """p(t) = q + (p - q) * 2^(-seconds / half-life), whatever the frame rate."""
-        if expression.labels != self._labels:  # another model: nothing to go on from
-            self._labels, self._probs = expression.labels, list(expression.probs)
-            self._leader = None
-            return
-        half_life = self._config.half_life
-        keep = 0.5 ** (seconds / half_life) if half_life else 0.0
-        self._probs = [
-            new + (old - new) * keep for old, new in zip(self._probs, expression.probs, strict=True)
-        ]
-
-    def _leading(self) -> str | None:
-        """The label that leads the one that holds, or before there is one the next best."""
-        best = max(self._probs)
-        at = self._probs.index(best)
-        label = self._labels[at]
-        if label == self._label or best < self._config.min_probability:
-            return None
-        if self._label in self._labels:
-            other = self._probability(self._label)
-        else:
-            other = max(self._probs[:at] + self._probs[at + 1 :], default=0.0)
-        lead = best - other
-        return label if lead > 0 and lead >= self._config.margin else None
-
-    def _probability(self, label: str) -> float:
-        return self._probs[self._labels.index(label)] if label in self._labels else 0.0
+    def tell(self, sequence: int, now: float) -> ExpressionChanged:
+        steady = self._steady
+        assert steady.label is not None
+        before, lasted = self._told, steady.since - self._told_since
+        self._told, self._told_since = steady.label, steady.since
+        return ExpressionChanged(
+            self.track,
+            sequence,
+            now,
+            before,
+            steady.label,
+            steady.probability(steady.label),
+            lasted,
+        )

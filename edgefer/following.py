@@ -23,9 +23,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgefer.config import PipelineConfig, TrackingConfig
+from edgefer.config import EventsConfig, PipelineConfig, TrackingConfig
 from edgefer.data import Ended, Face, Frame, Image, Look, Reading, Tracked
 from edgefer.tracking import Tracker
+from edgefer.tracking.steady import Steady
 
 ROWS, COLUMNS = 120, 160
 """Of the pixels that two pictures are compared by."""
@@ -45,6 +46,8 @@ SELDOM = 10
 MEMORY = 0.9
 """Weight of what was measured before, against one new frame."""
 
+DEFAULT = EventsConfig()
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -62,12 +65,19 @@ class Following:
     perhaps by others meanwhile."""
 
     def __init__(
-        self, config: PipelineConfig, tracking: TrackingConfig, *, workers: int, live: bool
+        self,
+        config: PipelineConfig,
+        tracking: TrackingConfig,
+        events: EventsConfig = DEFAULT,
+        *,
+        workers: int,
+        live: bool,
     ) -> None:
         self.looks: Counter[Look] = Counter()
         """How many frames were planned for each."""
         self._config, self._workers, self._live = config, workers, live
-        self._tracker = Tracker(tracking)
+        self._tracker, self._events = Tracker(tracking), events
+        self._steady: dict[int, Steady] = {}  # by track
         self._turn = threading.Lock()
         self._searched: _Sample | None = None  # of the last search's picture
         self._searched_at = -math.inf
@@ -122,28 +132,48 @@ class Following:
         self._classification = _mean(self._classification, times.classification)
         with self._turn:
             if plan.look == "follow":  # a track may have ended since
-                return tuple(
+                found = tuple(
                     replace(tracked, confirmed=self._tracker.knows(tracked.track))
                     for tracked in plan.tracked
-                ), ()
+                )
+                return self._steadied(found, reading), ()
             if plan.look == "detect":
                 self._detection = _mean(self._detection, times.detection)
                 self._found = reading.faces
             found = self._tracker.update(reading)
             self._unsettled = any(not face.confirmed for face in found)
-            return found, self._tracker.ended
+            return self._steadied(found, reading), self._forget(self._tracker.ended)
+
+    def _steadied(self, found: tuple[Tracked, ...], reading: Reading) -> tuple[Tracked, ...]:
+        """With the expression that each track holds."""
+        now, steadied = reading.captured, []
+        for tracked, expression in zip(found, reading.expressions, strict=True):
+            steady = self._steady.get(tracked.track)
+            if steady is None:
+                steady = Steady(now, self._events)
+                if self._tracker.knows(tracked.track):
+                    self._steady[tracked.track] = steady
+            steady.look(expression, now)
+            label, probability = steady.shown
+            steadied.append(replace(tracked, label=label, probability=probability))
+        return tuple(steadied)
+
+    def _forget(self, ended: tuple[Ended, ...]) -> tuple[Ended, ...]:
+        for track in ended:
+            self._steady.pop(track.track, None)
+        return ended
 
     def expire(self, captured: float) -> tuple[Ended, ...]:
         """What ended by that moment, for a source that gives no frames."""
         with self._turn:
-            return self._tracker.expire(captured)
+            return self._forget(self._tracker.expire(captured))
 
     def finish(self) -> tuple[Ended, ...]:
         """End all tracks, as the source is closed; another may follow, and numbers go on."""
         with self._turn:
             self._found, self._unsettled = None, True
             self._last = (0, math.nan)
-            return self._tracker.finish()
+            return self._forget(self._tracker.finish())
 
     def _time(self, frame: Frame) -> None:
         sequence, captured = self._last

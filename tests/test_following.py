@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from edgefer.classifier import Classifier
-from edgefer.config import PipelineConfig, SourceConfig, TrackingConfig
+from edgefer.config import DetectorConfig, PipelineConfig, SourceConfig, TrackingConfig
 from edgefer.data import Box, Face, Frame, Image, Look, Reading, StageTimes
+from edgefer.detectors import open_detector
 from edgefer.following import REFRESH, SELDOM, Following
 from edgefer.pipeline import run
 from edgefer.sources import open_source
 from edgefer.timing import clock
 from tests.drivers import FixedDetector, MeanEngine, PictureSource
 from tests.drivers import reading as a_reading
+from tests.scenes import looks
 
 ROOM = np.random.default_rng(0).integers(40, 200, (240, 320, 3), np.uint8)
 
@@ -34,6 +36,7 @@ class Watched:
         self.one, self.fps, self.n = one, fps, 0
         self.times = StageTimes(0.0, 0.0, 0.0)
         self.face = Face(Box(100, 100, 150, 150), 0.9)
+        self.label = "happy"
         self.reading: Reading | None = None
 
     def show(self, image_bgr: Image = ROOM) -> Look:
@@ -41,9 +44,8 @@ class Watched:
         plan = self.one.plan(Frame(image_bgr, self.n, at))
         faces = (self.face,) if plan.look == "detect" else plan.faces
         read = a_reading(self.n, faces=faces, image_bgr=image_bgr, times=self.times)
-        read = Reading(
-            self.n, at, at, read.size, faces, read.expressions, self.times, look=plan.look
-        )
+        expressions = (looks(self.label, 0.8),) * len(faces)
+        read = Reading(self.n, at, at, read.size, faces, expressions, self.times, look=plan.look)
         tracked, ended = self.one.seen(plan, read)
         assert len(tracked) == len(faces)
         self.tracked, self.ended = tracked, ended
@@ -59,18 +61,18 @@ def test_by_default_every_frame_is_searched() -> None:
 
 def test_between_two_searches_faces_are_followed_where_they_are_expected() -> None:
     watched = Watched(following(every=3))
-    looks = []
+    seen = []
     for n in range(30):
         x = 100 + 4 * n
         watched.face = Face(Box(x, 100, x + 50, 150), 0.9)
-        looks.append(watched.show())
+        seen.append(watched.show())
         assert watched.reading is not None
         if n > 6:
             (face,) = watched.reading.faces
             assert face.box.iou(watched.face.box) > 0.8
             assert watched.tracked[0].track == 1
-    assert looks[6:] == ["detect", "follow", "follow"] * 8
-    assert watched.one.looks["detect"] == looks.count("detect")
+    assert seen[6:] == ["detect", "follow", "follow"] * 8
+    assert watched.one.looks["detect"] == seen.count("detect")
 
 
 def test_a_face_that_is_new_is_searched_for_until_it_counts() -> None:
@@ -80,9 +82,9 @@ def test_a_face_that_is_new_is_searched_for_until_it_counts() -> None:
 
 def test_a_still_picture_is_not_searched_but_once_a_second() -> None:
     watched = Watched(following(still=0.002))
-    looks = [watched.show() for _ in range(90)]
-    assert looks.count("detect") == math.ceil(90 / 30 / REFRESH)
-    assert set(looks) == {"detect", "still"}
+    seen = [watched.show() for _ in range(90)]
+    assert seen.count("detect") == math.ceil(90 / 30 / REFRESH)
+    assert set(seen) == {"detect", "still"}
     assert watched.tracked[0].track == 1  # never lost meanwhile
     assert watched.tracked[0].hits == 90
 
@@ -171,27 +173,40 @@ def test_readings_of_a_run_carry_their_tracks_and_say_where_faces_are_from() -> 
     assert {reading.tracked[0].track for reading in followed} == {1}
 
 
-def test_following_the_drawn_people_stays_on_their_faces() -> None:
+def test_a_drawn_face_that_moves_is_followed_where_detection_finds_it() -> None:
     """Searched every third frame, against searched in each."""
 
-    async def boxes(every: int) -> dict[int, tuple[Box, ...]]:
+    async def readings_of(every: int) -> list[Reading]:
         source = open_source("demo://?seed=3&start=40&frames=60", SourceConfig())
-        from edgefer.config import DetectorConfig
-        from edgefer.detectors import open_detector
-
         detector = open_detector(DetectorConfig(name="haar"), 1)
         one = following(every=every, live=False, hits=3)
         readings = run(source, detector, Classifier(MeanEngine()), workers=1, following=one)
         async with aclosing(readings):
-            return {r.sequence: tuple(f.box for f in r.faces) async for r in readings}
+            return [reading async for reading in readings]
 
-    each, third = asyncio.run(boxes(1)), asyncio.run(boxes(3))
-    overlaps = [
-        max((box.iou(other) for other in third[n]), default=0.0)
-        for n in range(10, 60)
-        for box in each[n]
-    ]
+    each, third = asyncio.run(readings_of(1)), asyncio.run(readings_of(3))
+    overlaps, travelled = [], []
+    for found, followed in zip(each, third, strict=True):
+        if followed.look == "follow" and found.faces:
+            box = found.faces[0].box
+            overlaps.append(max((f.box.iou(box) for f in followed.faces), default=0.0))
+            travelled.append(box.x1 / box.width)
+    assert len(overlaps) > 25
+    assert max(travelled) - min(travelled) > 0.5, "it hardly moves"
     assert np.median(overlaps) > 0.75
+
+
+def test_a_followed_face_keeps_an_expression_that_does_not_flicker() -> None:
+    one = following(every=3)
+    watched = Watched(one)
+    shown = set()
+    for n in range(60):
+        watched.label = "sad" if n % 3 == 1 else "happy"
+        watched.show()
+        if n:
+            shown.add(watched.tracked[0].label)
+    assert one.looks["follow"] == 40
+    assert shown == {"happy"}
 
 
 def test_a_frame_that_is_too_old_is_not_published_and_told() -> None:

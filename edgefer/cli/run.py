@@ -123,7 +123,9 @@ async def _carry(
     if args.duration:
         asyncio.get_running_loop().call_later(args.duration, source.close)
     workers = config.pipeline.workers or default_workers()
-    following = Following(config.pipeline, config.tracking, workers=workers, live=source.live)
+    following = Following(
+        config.pipeline, config.tracking, config.events, workers=workers, live=source.live
+    )
     status.looks = following.looks
     readings = run(
         source,
@@ -197,7 +199,7 @@ class Status:
         self._last = reading
         self._recent.add(reading)
         self._whole.add(reading)
-        self._seen.update(expression.label for expression in reading.expressions)
+        self._seen.update(label for label, _ in reading.shown)
 
     async def __aenter__(self) -> Status:
         self._began = clock()
@@ -231,7 +233,7 @@ class Status:
             f"age {self._last.age * 1000:.0f} ms |"
         )
         complaint = self._camera.complaint if self._camera is not None else ""
-        faces = [f" {e.label} {e.probability:.0%}" for e in self._last.expressions]
+        faces = [f" {label} {probability:.0%}" for label, probability in self._last.shown]
         faces = faces or [f" {complaint or 'no face'}"]
         while faces and len(text) + len(faces[0]) + len(" +99") <= columns:
             text += faces.pop(0)

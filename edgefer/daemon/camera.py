@@ -7,14 +7,14 @@ import logging
 import math
 import threading
 from contextlib import aclosing
-from typing import Any
+from typing import Any, get_args
 
 from edgefer.addresses import without_password
 from edgefer.config import CameraConfig, Config
 from edgefer.daemon.budget import Backoff, Budget
 from edgefer.daemon.models import Models
 from edgefer.daemon.outlets import Outlets
-from edgefer.data import Reading
+from edgefer.data import Look, Reading
 from edgefer.errors import ConfigError, EdgeferError, NotInstalled
 from edgefer.events import Event, Events
 from edgefer.following import Following
@@ -109,6 +109,7 @@ class Camera:
             self._following = Following(
                 self._config.pipeline,
                 self._config.tracking,
+                self._config.events,
                 workers=self._workers,
                 live=self._source.live,
             )
@@ -223,6 +224,9 @@ class Camera:
             "dropped": self.recent.dropped,
             "reconnects": self._reconnects,
         }
+        if self._following is not None:
+            looks = self._following.looks
+            told["looks"] = {look: looks[look] for look in get_args(Look)}
         if rates is not None:
             told["fps"] = {
                 "total": _rounded(rates.total),

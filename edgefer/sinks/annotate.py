@@ -1,4 +1,4 @@
-"""Boxes and expressions, drawn onto a copy of the frame."""
+"""Boxes, tracks and expressions, drawn onto a copy of the frame."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ PAPER = (24, 24, 24)
 
 
 def annotate(image_bgr: Image, reading: Reading) -> Image:
-    """A new (H, W, 3) uint8 picture with each face's box, expression and probability."""
+    """A new (H, W, 3) uint8 picture with each face's box, track, expression and probability; a
+    box that is followed, not found, is thin."""
     picture: Image = image_bgr.copy()
     scale = max(0.4, picture.shape[1] / 1280)
     thick = max(1, round(2 * scale))
-    for face, expression in zip(reading.faces, reading.expressions, strict=True):
+    for n, (face, (label, probability)) in enumerate(
+        zip(reading.faces, reading.shown, strict=True)
+    ):
         box = face.box
         corner = (round(box.x1), round(box.y1))
-        cv2.rectangle(picture, corner, (round(box.x2), round(box.y2)), INK, thick)
-        text = f"{expression.label} {expression.probability:.0%}"
+        width = 1 if reading.look == "follow" else thick
+        cv2.rectangle(picture, corner, (round(box.x2), round(box.y2)), INK, width)
+        track = f"{reading.tracked[n].track} " if reading.tracked else ""
+        text = f"{track}{label} {probability:.0%}"
         (width, height), drop = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
         x = int(np.clip(corner[0], 0, max(0, picture.shape[1] - width)))
         y = max(corner[1] - drop, height)

@@ -4,11 +4,14 @@
      "ms": {"capture": 0.5, "detection": 3.9, "classification": 2.6},
      "faces": [{"track": 3, "box": [x1, y1, x2, y2], "score": 0.93,
                 "landmarks": [[x, y], ...] or null,
-                "expression": "happy", "probability": 0.91, "probs": {"angry": 0.01, ...}}]}
+                "expression": "happy", "probability": 0.91, "probs": {"angry": 0.01, ...},
+                "steady": {"expression": "happy", "probability": 0.88} or null}]}
 
-A track is a number that a face keeps from frame to frame. Boxes and landmarks are pixels of the
-full frame. A line is written whole or not at all. JsonLines serves a run, and ends it where a line
-cannot be written; the daemon's JsonFiles (jsonl_files.py) goes on and counts.
+A track is a number that a face keeps from frame to frame. `expression` is this frame's own,
+`steady` its track's: smoothed over time, and another only once it led for a while. Boxes and
+landmarks are pixels of the full frame. A line is written whole or not at all. JsonLines serves a
+run, and ends it where a line cannot be written; the daemon's JsonFiles (jsonl_files.py) goes on
+and counts.
 """
 
 from __future__ import annotations
@@ -119,4 +122,6 @@ def _face(face: Face, expression: Expression, tracked: Tracked | None) -> dict[s
         "probs": {
             label: round(p, 4) for label, p in zip(expression.labels, expression.probs, strict=True)
         },
+        "steady": tracked
+        and {"expression": tracked.label, "probability": round(tracked.probability, 4)},
     }

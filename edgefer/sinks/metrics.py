@@ -2,7 +2,8 @@
 
     edgefer_stage_seconds{camera, stage}       histogram; capture, detection, classification
     edgefer_frame_age_seconds{camera}          histogram; capture to publication
-    edgefer_frames_total{camera}, edgefer_faces_total{camera}
+    edgefer_frames_total{camera, look}         look: detect, follow or still (following.py)
+    edgefer_faces_total{camera}
     edgefer_frames_dropped_total{camera, reason}
     edgefer_reconnects_total{camera}, edgefer_restarts_total{part}
     edgefer_events_dropped_total{sink, reason}
@@ -11,15 +12,17 @@
     edgefer_temperature_celsius{zone}, edgefer_power_watts{rail}   absent where unreadable
     process_*                                  memory, file descriptors, CPU of this process
 
-Classification counts frames that had a face, as everywhere in edgefer.
+Detection counts frames that were searched, classification those that had a face, as everywhere
+in edgefer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import get_args
 
-from edgefer.data import Reading
+from edgefer.data import Look, Reading
 from edgefer.errors import NotInstalled
 from edgefer.health import STATES, Health
 from edgefer.sensors import SYS, powers, temperatures
@@ -68,7 +71,7 @@ class Metrics:
         def counter(name: str, doc: str, *labels: str) -> Counter:
             return Counter(f"edgefer_{name}", doc, labels, registry=registry)
 
-        self._frames = counter("frames_total", "Frames published", "camera")
+        self._frames = counter("frames_total", "Frames published", "camera", "look")
         self._faces = counter("faces_total", "Faces classified", "camera")
         self._dropped = counter(
             "frames_dropped_total", "Frames lost, by reason", "camera", "reason"
@@ -86,18 +89,21 @@ class Metrics:
         """From now on this camera is on the page, with nothing counted yet."""
         for stage in ("capture", "detection", "classification"):
             self._stage.labels(name, stage)
-        for metric in (self._age, self._frames, self._faces, self._reconnects):
+        for look in get_args(Look):
+            self._frames.labels(name, look)
+        for metric in (self._age, self._faces, self._reconnects):
             metric.labels(name)
 
     def read(self, camera: str, reading: Reading) -> None:
         """Count one reading."""
         times = reading.times
         self._stage.labels(camera, "capture").observe(times.capture)
-        self._stage.labels(camera, "detection").observe(times.detection)
+        if reading.look == "detect":
+            self._stage.labels(camera, "detection").observe(times.detection)
         if reading.faces:
             self._stage.labels(camera, "classification").observe(times.classification)
         self._age.labels(camera).observe(reading.age)
-        self._frames.labels(camera).inc()
+        self._frames.labels(camera, reading.look).inc()
         self._faces.labels(camera).inc(len(reading.faces))
 
     def frames_dropped(self, camera: str, reason: str, count: int = 1) -> None:

@@ -8,7 +8,8 @@
                            {"time": "2025-01-31T12:00:00.123+00:00", "sequence": 12, "faces": 2,
                             "expression": "happy" or null, "probability": 0.91 or null,
                             "age_ms": 9.1}
-                           expression and probability are those of the largest face. A camera
+                           expression and probability are those of the largest face, smoothed
+                           and steady as events are. A camera
                            that is lost or closed leaves {"time": ..., "sequence": null,
                            "faces": 0, "expression": null, "probability": null, "age_ms": null}
     P/NAME/CAMERA/event    every event, in order; not retained:
@@ -132,16 +133,16 @@ def _is_host(host: str) -> bool:
 
 def state_payload(reading: Reading) -> bytes:
     """As in the module's example."""
-    expression = None
+    label, probability = None, None
     if reading.faces:
         areas = [face.box.area for face in reading.faces]
-        expression = reading.expressions[areas.index(max(areas))]
+        label, probability = reading.shown[areas.index(max(areas))]
     return payload(
         {
             "sequence": reading.sequence,
             "faces": len(reading.faces),
-            "expression": expression and expression.label,
-            "probability": expression and round(expression.probability, 4),
+            "expression": label,
+            "probability": probability and round(probability, 4),
             "age_ms": round(reading.age * 1000, 3),
         }
     )

@@ -89,7 +89,8 @@ def test_readings_are_counted_and_go_out_with_their_events() -> None:
     scene = Scene("test://?frames=30&width=160&height=120")
     scene.until(lambda: len(scene.outlets.readings) >= 30)
     assert [r.sequence for r in scene.outlets.readings][:30] == list(range(30))
-    assert 'edgefer_frames_total{camera="door"} 30.0' in scene.page()
+    assert 'edgefer_frames_total{camera="door",look="detect"} 30.0' in scene.page()
+    assert scene.camera.status()["looks"] == {"detect": 30, "follow": 0, "still": 0}
     assert [e["event"] for e in scene.outlets.events] == ["face_appeared", "face_left"]
     assert scene.outlets.times_away == 1
 

@@ -46,7 +46,7 @@ def test_it_tells_systemd_and_serves_and_stops(start: Start) -> None:
     daemon.wait_frames()
     wait_for(daemon.ready, "/readyz")
     assert daemon.get("/livez").json()["good"]
-    assert b'edgefer_frames_total{camera="camera"}' in daemon.get("/metrics").content
+    assert b'edgefer_frames_total{camera="camera",look="detect"}' in daemon.get("/metrics").content
     told = daemon.told()
     first_ready = next(n for n, message in enumerate(told) if message.startswith("READY=1"))
     assert "WATCHDOG=1" in wait_for(lambda: daemon.told()[first_ready + 1 :], "a ping")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import resource
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from edgefer.data import Tracked
 from edgefer.errors import OutputError
-from edgefer.sinks.jsonl import JsonLines
+from edgefer.sinks.jsonl import JsonLines, record
 from tests.contracts import check_sink
 from tests.drivers import reading
 
@@ -36,6 +38,16 @@ def test_a_line_says_everything(tmp_path: Path) -> None:
     assert face["probability"] == 0.75
     assert sum(face["probs"].values()) == 1
     assert face["landmarks"] is None
+    assert (face["track"], face["steady"]) == (None, None)
+
+
+def test_a_followed_face_has_a_track_and_the_expression_it_holds() -> None:
+    shown = reading(7)
+    (face,) = shown.faces
+    tracked = Tracked(5, face, face.box, 1.0, 9, True, label="sad", probability=0.61234)
+    (told,) = record(dataclasses.replace(shown, tracked=(tracked,)))["faces"]
+    assert (told["track"], told["expression"]) == (5, "happy")
+    assert told["steady"] == {"expression": "sad", "probability": 0.6123}
 
 
 def test_lines_are_appended(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefer.data import StageTimes
+from edgefer.data import Look, StageTimes
 from edgefer.health import Health
 from edgefer.sensors import powers, temperatures
 from tests.brokers import wanted
@@ -77,10 +77,12 @@ def filled(sys: Path) -> Metrics:
     health.part("camera hall").report("recovering", "gone")
     metrics = Metrics(health, sys=sys)
     metrics.camera("hall")
-    for n, faces in ((0, True), (1, False), (4, True)):
-        times = StageTimes(0.001, 0.03, 0.02 if faces else 0.0)
+    looks: tuple[Look, ...] = ("detect", "detect", "still", "detect")
+    for n, look in enumerate(looks):
+        faces = n != 1
+        times = StageTimes(0.001, 0.03 if look == "detect" else 0.0, 0.02 if faces else 0.0)
         shown = reading(n) if faces else reading(n, faces=())
-        metrics.read("hall", replace(shown, captured=0.0, published=0.05, times=times))
+        metrics.read("hall", replace(shown, captured=0.0, published=0.05, times=times, look=look))
     metrics.frames_dropped("hall", "sink too slow", 3)
     metrics.reconnected("hall")
     metrics.restarted("engine")
@@ -91,15 +93,16 @@ def filled(sys: Path) -> Metrics:
 
 def test_readings_are_counted(nano: Path) -> None:
     page = page_of(filled(nano))
-    assert page['edgefer_frames_total{camera="hall"}'] == 3
-    assert page['edgefer_faces_total{camera="hall"}'] == 2
+    frames = 'edgefer_frames_total{camera="hall",look="%s"}'
+    assert [page[frames % look] for look in ("detect", "follow", "still")] == [3, 0, 1]
+    assert page['edgefer_faces_total{camera="hall"}'] == 3
     assert page['edgefer_frames_dropped_total{camera="hall",reason="sink too slow"}'] == 3
     stage = 'edgefer_stage_seconds_count{camera="hall",stage="%s"}'
-    assert page[stage % "detection"] == 3
-    assert page[stage % "classification"] == 2, "a frame without a face was not classified"
+    assert page[stage % "detection"] == 3, "a still frame was not searched"
+    assert page[stage % "classification"] == 3, "a frame without a face was not classified"
     bucket = 'edgefer_stage_seconds_bucket{camera="hall",le="%s",stage="detection"}'
     assert (page[bucket % "0.02"], page[bucket % "0.04"]) == (0, 3)
-    assert page['edgefer_frame_age_seconds_sum{camera="hall"}'] == pytest.approx(0.15)
+    assert page['edgefer_frame_age_seconds_sum{camera="hall"}'] == pytest.approx(0.2)
     assert page['edgefer_part_state{part="camera hall",state="recovering"}'] == 1
     assert page['edgefer_part_state{part="camera hall",state="ok"}'] == 0
     assert page['edgefer_power_watts{rail="POM_5V_IN"}'] == 2.412
@@ -115,7 +118,7 @@ def test_another_engine_takes_the_place_of_the_first(tmp_path: Path) -> None:
 
 def test_two_pages_do_not_share_counts(tmp_path: Path) -> None:
     filled(tmp_path)
-    assert 'edgefer_frames_total{camera="hall"}' not in page_of(Metrics(sys=tmp_path))
+    assert 'edgefer_frames_total{camera="hall",look="detect"}' not in page_of(Metrics(sys=tmp_path))
 
 
 @pytest.mark.parametrize("empty", [False, True])

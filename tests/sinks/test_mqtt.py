@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from edgefer.data import Tracked
 from edgefer.errors import ConfigError
 from edgefer.outputs import MqttConfig
 from edgefer.timing import clock
@@ -31,7 +32,7 @@ paho = pytest.importorskip("paho.mqtt.client", reason="pip install 'edgefer[daem
 from edgefer.sinks import mqtt_session  # noqa: E402
 from edgefer.sinks.mqtt import Mqtt  # noqa: E402
 from edgefer.sinks.mqtt_session import Session  # noqa: E402
-from edgefer.sinks.topics import check  # noqa: E402
+from edgefer.sinks.topics import check, state_payload  # noqa: E402
 
 # paho-mqtt 2.2 leaves a socket whose TLS handshake failed to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")
@@ -71,6 +72,8 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        # Without a cycle paho closes its pair of sockets now, not when garbage is collected.
+        self.client.on_connect = self.client.on_subscribe = self.client.on_message = None
 
 
 @contextmanager
@@ -109,6 +112,14 @@ def test_states_events_and_availability_arrive(broker: Broker, version: str, qos
         "probability": 0.75,
         "age_ms": 20.0,
     }
+
+
+def test_a_state_tells_the_expression_that_the_largest_face_holds() -> None:
+    shown = reading(1)
+    (face,) = shown.faces
+    tracked = Tracked(5, face, face.box, 1.0, 9, True, label="sad", probability=0.6)
+    told = json.loads(state_payload(replace(shown, tracked=(tracked,))))
+    assert (told["expression"], told["probability"]) == ("sad", 0.6)
 
 
 def test_availability_is_retained_and_states_and_events_are_not(broker: Broker) -> None:

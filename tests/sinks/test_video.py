@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgefer.data import Image
+from edgefer.data import Image, Tracked
 from edgefer.errors import OutputError
 from edgefer.sinks.annotate import INK, annotate
 from edgefer.sinks.video import AnnotatedVideo
@@ -97,6 +98,19 @@ def test_frames_that_never_reached_the_disk_are_noticed(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_is_refused_at_once(name: str, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot save"):
         AnnotatedVideo(tmp_path / name, 30)
+
+
+def test_a_track_is_drawn_with_its_number_and_the_expression_it_holds() -> None:
+    plain = reading(0, image_bgr=grey())
+    (face,) = plain.faces
+    followed = [
+        dataclasses.replace(plain, tracked=(Tracked(n, face, face.box, 0, 3, True, label="sad"),))
+        for n in (1, 7)
+    ]
+    assert {one.shown for one in followed} == {(("sad", 0.0),)}
+    assert plain.shown == (("happy", 0.75),)
+    pictures = [annotate(grey(), one).tobytes() for one in (plain, *followed)]
+    assert len(set(pictures)) == 3
 
 
 def test_annotation_draws_on_a_copy() -> None:

@@ -48,7 +48,7 @@ def test_promtool_accepts_what_is_served(daemon: Daemon, server: Server) -> None
     answer = server.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert b'edgefer_frames_total{camera="door"} 0.0' in answer.content
+    assert b'edgefer_frames_total{camera="door",look="still"} 0.0' in answer.content
     promtool = wanted("promtool", shutil.which("promtool"), "prometheus")
     checked = subprocess.run(
         [promtool, "check", "metrics"], input=answer.content, capture_output=True
