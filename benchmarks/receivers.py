@@ -44,6 +44,8 @@ class Ear:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # Without a cycle paho closes its pair of sockets now, not when garbage is collected.
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 
 
 class Hook:

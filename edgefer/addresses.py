@@ -27,17 +27,20 @@ _QUERY = re.compile(
 _NAME = (
     r"[\w-]*?(?<![a-z0-9])(?:pw|pwd|passwd|password|passphrase|token|secret(?:-access)?(?:-key)?)"
 )
+_PIECE = r"""(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\\.|[^\s\\])"""
+"""Of a word of a shell, which may hold several in a row: 'a'"'"'b'."""
 _PROPERTY = re.compile(
-    rf"(?<![\w?&;-]){_NAME}[ \t]*=[ \t]*(?!(?:\"\"|'')(?:[\s)]|$)|&)"
-    r"""(?P<value>(?:"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\\.|[^\s\\])+)""",
+    rf"(?<![\w?&;-]){_NAME}[ \t]*=[ \t]*(?!(?:\"\"|'')(?:[\s)]|$)|&)(?P<value>{_PIECE}+)",
     re.IGNORECASE,
 )
 """A GStreamer element's property, user-pw=SECRET or "SECRET", whose other short names mean
 something else (pass=, key=); and the path of cameras that take user=me_password=SECRET in it."""
-_QUOTED = re.compile(
-    rf"(?P<mark>[\"']){_NAME}=(?P<value>(?:(?!(?P=mark))[^\n])+)(?P=mark)", re.IGNORECASE
+_MORE = rf"""(?=["'\\\w]){_PIECE}+"""
+_QUOTED = tuple(
+    re.compile(rf"{mark}{_NAME}=(?P<value>{inside}+(?:{mark}{_MORE})?)", re.IGNORECASE)
+    for mark, inside in (('"', r'(?:\\.|[^"\\\n])'), ("'", r"[^'\n]"))
 )
-"""The same as one word of a shell: "user-pw=a b"."""
+"""The same as one word of a shell: "user-pw=a b", 'user-pw=a b'"'"'c'."""
 
 
 def scheme(url: str) -> str:
@@ -77,7 +80,7 @@ def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _given(text: str) -> Iterator[tuple[int, int]]:
     """Where the values of keys and properties are."""
-    for pattern in (_QUERY, _PROPERTY, _QUOTED):
+    for pattern in (_QUERY, _PROPERTY, *_QUOTED):
         for found in pattern.finditer(text):
             value, end = found["value"], found.end("value")
             # What ends the sentence, or the quotation around the URL, is no part of it.

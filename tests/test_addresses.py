@@ -115,6 +115,8 @@ def test_no_secret_of_a_query_is_shown(secret: str, key: str) -> None:
     secret=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1)
 )
 @example(secret="'")
+@example(secret="\r'")
+@example(secret="a b'c d")
 def test_no_secret_of_a_property_is_shown_however_it_is_quoted(secret: str) -> None:
     for word in (f"user-pw={shlex.quote(secret)}", shlex.quote(f"user-pw={secret}")):
         masked = without_password(f"gst:rtspsrc {word} ! decodebin").replace("'", "")

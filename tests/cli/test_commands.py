@@ -205,7 +205,7 @@ def test_every_edgefer_command_of_the_readme_is_understood() -> None:
     commands = [
         line.removeprefix("$ ").partition("  #")[0]
         for block in blocks
-        for line in block.splitlines()
+        for line in block.replace("\\\n", " ").splitlines()
         if line.removeprefix("$ ").startswith("edgefer ")
     ]
     assert len(commands) >= 5
