@@ -24,6 +24,9 @@ Point = tuple[float, float]
 
 METADATA_KEY = "edgefer.spec"
 
+UNTRAINED = "untrained, speed only"
+"""The `accuracy` of a model whose weights nobody trained."""
+
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven expressions in FER2013's order: the order of models trained here.
 

@@ -32,7 +32,8 @@ OTHERS_SHARE = 0.5
 rate fell by just what others took, and that went from 80 % to 33 % within ten minutes."""
 
 HOST = ("device", "cpu", "cores")
-CONDITIONS = ("mode", "paced", "batch", "clip_sha256", "detector", "workers")
+CONDITIONS = ("mode", "paced", "batch", "clip_sha256", "detector", "workers", "detect_every",
+              "still", "deadline")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ from edgefer.bench import child
 from edgefer.bench.child import Watched
 from edgefer.bench.gate import Examined
 from edgefer.bench.measurement import Measurement, Round, Sustained
-from edgefer.bench.rounds import Job, Series
+from edgefer.bench.rounds import LOOKS, Job, Series
 from edgefer.bench.statistics import rate_interval, spread
 from edgefer.bench.verdict import beside_their_like, drift_within, judge
+from edgefer.bench.vitals import vitals_of
+from edgefer.config import PipelineConfig
 from edgefer.engines import find_model
 from edgefer.errors import EdgeferError
 from edgefer.pipeline import default_workers
@@ -113,16 +116,18 @@ def summary(
     first = series[0]
     rounds = tuple(round_of(one, job) for one in watched)
     unlike = [
-        seconds for one in series for seconds in beside_their_like(_whole(one, job), one.pictures)
+        seconds for one in series for seconds in beside_their_like(_whole(one, job), one.likes)
     ]
     serial = _pooled(series, "serial")
     total = rate_interval([one.total_fps for one in rounds])
     ceiling = math.nan if job.mode == "engine" or job.paced else _ceiling(series, serial)
-    known = [one.others_percent for one in watched if one.others_percent is not None]
-    others = float(np.mean(known)) if known else None
+    others = _mean([one.others_percent for one in watched])
+    piped = job.mode == "pipeline"
+    searching = job.config.pipeline if piped else PipelineConfig()
+    looks = Counter(look for one in series if piped for look in one.looks)
     verdict = judge(
         [one.total_fps for one in rounds],
-        [drift_within(beside_their_like(_work(one), one.pictures)) for one in series],
+        [drift_within(beside_their_like(_work(one), one.likes)) for one in series],
         unlike,
         others,
         all(one.settled is not False for one in series),
@@ -139,6 +144,10 @@ def summary(
         frames=sum(one.frames for one in rounds),
         faces=sum(one.faces for one in series),
         dropped=sum(one.dropped for one in series),
+        detect_every=searching.detect_every,
+        still=searching.still,
+        deadline=searching.deadline if job.paced else 0.0,
+        looks={look: looks[look] for look in LOOKS},
         total_fps=total,
         detection_fps=_pooled(series, "detection"),
         classification_fps=_pooled(series, "classification"),
@@ -149,11 +158,12 @@ def summary(
         latency_ms={
             name: spread([value for one in series for value in values(one)])
             for name, values in STAGES.items()
-            if job.mode == "pipeline" or name == "classification"
+            if piped or name == "classification"
         },
         peak_rss_bytes=_peak(watched),
         cpu_percent=_mean([one.sampled.cpu_percent for one in watched]),
         others_percent=others,
+        vitals=vitals_of([one.sampled for one in watched], [one.series.faces for one in watched]),
         verdict=verdict.reasons,
         rounds=rounds,
         sustained=None if lasting is None else _sustained(lasting, job),
@@ -162,11 +172,12 @@ def summary(
 
 STAGES: dict[str, Callable[[Series], Sequence[float]]] = {
     "capture": lambda one: one.capture,
-    "detection": lambda one: one.detection,
+    "detection": lambda one: [seconds for seconds in one.detection if seconds > 0],
     "classification": lambda one: [seconds for seconds in one.classification if seconds > 0],
     "age": lambda one: one.age,
 }
-"""Seconds of each frame; classification counts frames that had a face."""
+"""Seconds of each frame; detection counts frames that were searched, classification those that had
+a face."""
 
 
 def round_of(one: Watched, job: Job) -> Round:

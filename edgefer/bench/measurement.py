@@ -11,6 +11,7 @@ from typing import Any
 from edgefer.bench.gate import Gate
 from edgefer.bench.statistics import Interval, Spread
 from edgefer.bench.verdict import Verdict
+from edgefer.bench.vitals import Vitals
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,15 @@ class Measurement:
     frames: int
     faces: int
     dropped: int
+    """Those older than the deadline among them."""
+    detect_every: int
+    """Frames from one search for faces to the next, as asked: 1 is every frame."""
+    still: float
+    """Share of the pixels up to which a picture was the same as before, as asked; 0: none was."""
+    deadline: float
+    """Seconds after which a frame was too old, as asked; 0: never."""
+    looks: dict[str, int]
+    """Frames that were searched ("detect"), followed ("follow"), and the same picture ("still")."""
     total_fps: Interval
     detection_fps: float
     classification_fps: float
@@ -85,6 +95,7 @@ class Measurement:
     cpu_percent: float | None
     """Of the same; 100 is one core, always busy."""
     others_percent: float | None
+    vitals: Vitals
     verdict: tuple[str, ...]
     """Why it is unstable; () where it is stable."""
     rounds: tuple[Round, ...]
@@ -108,25 +119,43 @@ class Measurement:
         return self.roof_ms / self.latency_ms["classification"].p50
 
     @property
+    def faces_per_frame(self) -> float:
+        return self.faces / self.frames
+
+    @property
+    def searched_share(self) -> float:
+        """Of the frames; nan in the mode "engine"."""
+        searched = self.looks["detect"] if self.mode == "pipeline" else math.nan
+        return searched / self.frames
+
+    @property
     def rates(self) -> tuple[float, ...]:
         """The total of each round."""
         return tuple(one.total_fps for one in self.rounds)
 
+    def to_json(self) -> dict[str, Any]:
+        """With what follows from the fields, for readers that are not this program."""
+        return dataclasses.asdict(self) | {name: getattr(self, name) for name in DERIVED}
+
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Measurement:
-        """From what `without_nan` made of it."""
-        values = _numbers(cls, fields)
+        """From what `without_nan` made of `to_json`."""
+        values = _numbers(cls, {key: fields[key] for key in fields if key not in DERIVED})
         values["gate"] = Gate(**fields["gate"])
         values["total_fps"] = Interval(**_numbers(Interval, fields["total_fps"]))
         values["latency_ms"] = {
             stage: Spread(**_numbers(Spread, spread))
             for stage, spread in fields["latency_ms"].items()
         }
+        values["vitals"] = Vitals.from_json(fields["vitals"])
         values["verdict"] = tuple(fields["verdict"])
         values["rounds"] = tuple(Round(**_numbers(Round, one)) for one in fields["rounds"])
         if fields["sustained"] is not None:
             values["sustained"] = Sustained(**fields["sustained"])
         return cls(**values)
+
+
+DERIVED = ("faces_per_frame", "searched_share", "roof_share")
 
 
 def _numbers(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:

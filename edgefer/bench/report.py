@@ -13,7 +13,7 @@ from edgefer.bench.statistics import RESAMPLES, SEED
 from edgefer.errors import ConfigError
 from edgefer.files import replacing
 
-SCHEMA = "edgefer.bench/2"
+SCHEMA = "edgefer.bench/3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Report:
             "precision": lambda m: m.precision,
             "input": lambda m: m.input,
             "batch": lambda m: m.batch,
+            "search for faces": lambda m: (m.detect_every, m.still),
+            "deadline": lambda m: m.deadline,
         }
         return tuple(name for name, get in traits.items() if get(of) != get(self.first))
 
@@ -56,6 +58,7 @@ class Report:
             "schema": SCHEMA,
             "bootstrap": {"seed": SEED, "resamples": RESAMPLES},
             **dataclasses.asdict(self),
+            "engines": [m.to_json() for m in self.engines],
         }
         with replacing(path) as file:
             file.write(json.dumps(without_nan(record), indent=2).encode() + b"\n")

@@ -79,3 +79,6 @@ TABLE_1 = {
     "lightweight": Row("Proposed", 2_893_395, 0.9732, (15.0, 18.0, 78.0)),
 }
 """The zoo's name -> the paper's row, in the paper's order."""
+
+VARIANTS = {"lightweight-residual": "lightweight"}
+"""Networks of ours -> the row whose network they change."""

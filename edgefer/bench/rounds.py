@@ -13,7 +13,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
+import select
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
@@ -25,11 +29,12 @@ from edgefer.bench.warmup import Warmup
 from edgefer.classifier import Classifier
 from edgefer.config import Config
 from edgefer.config_file import from_mapping, to_mapping
-from edgefer.data import Box, Face, Reading, StageTimes
+from edgefer.data import Box, Face, Look, Reading, StageTimes
 from edgefer.detectors import open_detector
 from edgefer.engines import open_engine
 from edgefer.engines.trt_agreement import fixture
-from edgefer.errors import EdgeferError
+from edgefer.errors import ConfigError, EdgeferError
+from edgefer.following import Following
 from edgefer.pipeline import default_workers, run
 from edgefer.protocols import Detector, Engine
 from edgefer.timing import clock
@@ -39,6 +44,11 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 
 TOLD_EVERY = 0.25
 """Seconds between two words about progress."""
+
+LOST = 300
+"""Frames in a row, each too late to be published, after which a round gives up."""
+
+LOOKS: tuple[Look, ...] = get_args(Look)
 
 Tell = Callable[[dict[str, Any]], None]
 """Takes one line of JSON: {"event": "frames", "done": 12}, "counting" and "counted"."""
@@ -89,6 +99,8 @@ class Series:
     age: tuple[float, ...]
     pictures: tuple[int, ...]
     """Which of the clip's."""
+    looks: tuple[Look, ...]
+    """Where its faces are from: searched for, followed, or those of a picture that is the same."""
     faces: int
     dropped: int
     detector: str
@@ -97,6 +109,12 @@ class Series:
     """Whether the detector, and the engine, lets one worker in at a time."""
     clip_sha256: str
     clip_bytes: int
+
+    @property
+    def likes(self) -> tuple[int, ...]:
+        """Equal for frames that cost the same work: the same picture, its faces found alike."""
+        each = zip(self.pictures, self.looks, strict=True)
+        return tuple(picture * len(LOOKS) + LOOKS.index(look) for picture, look in each)
 
 
 @dataclass(slots=True)
@@ -112,14 +130,16 @@ class _Counting:
     faces: int = 0
     dropped: int = 0
     last: int = 0
-    rows: list[tuple[float, float, float, float, float, int]] = field(default_factory=list)
+    too_late: int = 0
+    """In a row."""
+    rows: list[tuple[float, float, float, float, float, int, Look]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.warm = Warmup(self.job.warmup, self.pictures)
 
     def add(self, reading: Reading) -> bool:
         """Whether that was the last one."""
-        job, out = self.job, reading.published
+        job, out, self.too_late = self.job, reading.published, 0
         if self.began is None:
             if self.warm.over(out):
                 self.began, self.last = out, reading.sequence
@@ -130,7 +150,8 @@ class _Counting:
         self.faces += len(reading.faces)
         times = reading.times
         self.rows.append((out - self.began, times.capture, times.detection, times.classification,
-                          reading.age, reading.sequence % self.pictures))  # fmt: skip
+                          reading.age, reading.sequence % self.pictures,
+                          reading.look))  # fmt: skip
         passed = out - self.began
         over = passed >= job.seconds if job.seconds else len(self.rows) >= job.frames
         if over:
@@ -143,30 +164,44 @@ class _Counting:
 
     def series(self, detector: str, workers: int, exclusive: tuple[bool, bool], clip: Clip | None
                ) -> Series:  # fmt: skip
-        columns = tuple(zip(*self.rows, strict=True)) or ((),) * 6
-        published, capture, detection, classification, age, pictures = columns
+        columns = tuple(zip(*self.rows, strict=True)) or ((),) * 7
+        published, capture, detection, classification, age, pictures, looks = columns
         return Series(
             warmup=self.warm.frames, settled=self.warm.settled, began=self.began or 0.0,
             published=published, capture=capture, detection=detection,
             classification=classification, age=age, pictures=pictures,
-            faces=self.faces, dropped=self.dropped, detector=detector, workers=workers,
+            looks=looks, faces=self.faces, dropped=self.dropped, detector=detector, workers=workers,
             exclusive=exclusive, clip_sha256=clip.sha256 if clip else "",
             clip_bytes=clip.bytes if clip else 0,
         )  # fmt: skip
 
 
 def play(clip: Clip, detector: Detector, engine: Engine, job: Job, tell: Tell) -> Series:
-    """A clip through the pipeline, until enough frames are counted."""
-    workers = job.config.pipeline.workers or default_workers()
+    """A clip through the pipeline, as `edgefer run` has it, until enough frames are counted.
+
+    Raises ConfigError where LOST frames in a row are older than the deadline.
+    """
+    config, source = job.config, PacedReplay(clip, job.paced) if job.paced else Replay(clip)
+    workers = config.pipeline.workers or default_workers()
+    following = Following(config.pipeline, config.tracking, workers=workers, live=source.live)
     counting = _Counting(job, tell, len(clip.images))
-    source = PacedReplay(clip, job.paced) if job.paced else Replay(clip)
+
+    def late() -> None:
+        counting.too_late += 1
+        if counting.too_late >= LOST:
+            source.close()
 
     async def frames() -> None:
-        readings = run(source, detector, Classifier(engine), workers=workers)
+        readings = run(source, detector, Classifier(engine), workers=workers, following=following,
+                       deadline=config.pipeline.deadline, late=late)  # fmt: skip
         async with aclosing(readings):
             async for reading in readings:
                 if counting.add(reading):
                     return
+        raise ConfigError(
+            f"{LOST} frames in a row were older than {config.pipeline.deadline:g} s: this machine "
+            "does not reach such a --deadline"
+        )
 
     asyncio.run(frames())
     return counting.series(detector.name, workers, (detector.exclusive, engine.exclusive), clip)
@@ -216,6 +251,7 @@ def series_from_json(fields: Mapping[str, Any]) -> Series:
 def main(dress: Dress = lambda engine: engine) -> None:
     """Answer the one request on stdin. `dress` may put something around the engine, such as a
     known delay: how the bench itself is checked (benchmarks/calibration.py)."""
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     request = json.load(sys.stdin)
 
     def tell(line: dict[str, Any]) -> None:
@@ -230,6 +266,15 @@ def main(dress: Dress = lambda engine: engine) -> None:
         tell({"event": "done", "result": dataclasses.asdict(found)})
     except EdgeferError as exc:
         tell({"event": "error", "error": str(exc), "exit_code": exc.exit_code})
+
+
+def _end_with_the_parent() -> None:
+    """A round that nobody waits for any more would take processor time from the next one: kill
+    the group, however the parent ended, even while the engine runs."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # an error, here a reader that is gone, is always told
+    poll.poll()
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

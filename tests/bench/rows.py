@@ -11,6 +11,7 @@ from edgefer.bench.measurement import Measurement, Round
 from edgefer.bench.report import Report
 from edgefer.bench.sampling import Sampler
 from edgefer.bench.statistics import rate_interval, spread
+from edgefer.bench.vitals import vitals_of
 
 STEADY = (100.0, 101.0, 99.0, 100.5, 99.5)
 
@@ -32,10 +33,13 @@ def measurement(
         precision="fp32", input="8x8x3", runtime="onnxruntime 1 CPU", accuracy="", network="",
         gate=Gate(True, "the same"), roof_ms=None, mode="pipeline", paced=0.0, batch=0,
         detector="yunet 320", workers=2, clip_sha256="1" * 64, frames=1000 * len(rates),
-        faces=1000 * len(rates), dropped=0, total_fps=rate_interval(rates), detection_fps=200.0,
-        classification_fps=200.0, serial_fps=99.0, overlap=1.0, ceiling_fps=100.0, efficiency=1.0,
+        faces=1000 * len(rates), dropped=0, detect_every=1, still=0.0, deadline=0.0,
+        looks={"detect": 1000 * len(rates), "follow": 0, "still": 0},
+        total_fps=rate_interval(rates), detection_fps=200.0, classification_fps=200.0,
+        serial_fps=99.0, overlap=1.0, ceiling_fps=100.0, efficiency=1.0,
         latency_ms={stage: spread([0.01] * 1000) for stage in stages}, peak_rss_bytes=1 << 27,
-        cpu_percent=150.0, others_percent=1.0, verdict=(), rounds=rounds,
+        cpu_percent=150.0, others_percent=1.0,
+        vitals=vitals_of([sampler.sampled], [1000]), verdict=(), rounds=rounds,
     )  # fmt: skip
     return dataclasses.replace(row, **changed)
 

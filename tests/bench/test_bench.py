@@ -4,10 +4,14 @@ import dataclasses
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
+import time
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -28,6 +32,8 @@ from tests.contracts import check_source
 from tests.models import SPEC, tiny_onnx
 from tests.plans import make_plan
 from tests.tensorrt_double import PATH
+
+T = TypeVar("T")
 
 TRAINED = dataclasses.replace(SPEC, recipe="tests 1")
 QUICK = ["--frames", "30", "--warmup", "5", "--clip-frames", "10", "--detector", "haar",
@@ -66,7 +72,7 @@ def test_two_engines_are_measured_in_turns_and_told_with_provenance(
     turns = [line.partition(",")[0] for line in told.splitlines() if "round" in line]
     assert turns == ["lightweight.onnx", str(tiny)] * 3
     record = json.loads(out.read_text())
-    assert record["schema"] == "edgefer.bench/2"
+    assert record["schema"] == "edgefer.bench/3"
     assert record["environment"]["versions"]["numpy"] != UNAVAILABLE
     ours, theirs = record["engines"]
     assert (ours["parameters"], ours["parameters_from"]) == (2_893_395, "spec")
@@ -98,13 +104,18 @@ def test_two_engines_are_measured_in_turns_and_told_with_provenance(
     assert len(table.read_text().splitlines()) == 3
 
 
-def test_markdown_is_one_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_markdown_is_a_wide_table_and_one_of_latencies(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     tiny = tiny_onnx(tmp_path / "tiny.onnx")
     assert main(["bench", "--engine", str(tiny), "--markdown", *QUICK]) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert "UNSTABLE" in rows[2]  # one round proves nothing
-    assert len(rows) == 3
-    assert len({row.count("|") for row in rows}) == 1
+    wide, latencies = rows[:3], rows[3:]
+    assert len({row.count("|") for row in wide}) == 1
+    assert [row.split("|")[2].strip() for row in latencies] == [
+        "stage", "--:", "capture", "detection", "classification", "age"
+    ]  # fmt: skip
 
 
 def test_a_model_that_breaks_while_measured_is_told_with_its_exit_code(
@@ -158,7 +169,7 @@ def test_bad_arguments_are_refused(more: list[str], capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "edgefer.bench/1"}',
-                                  '{"schema": "edgefer.bench/2"}'])  # fmt: skip
+                                  '{"schema": "edgefer.bench/3"}'])  # fmt: skip
 def test_a_file_that_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(text)
     with pytest.raises(ConfigError):
@@ -204,7 +215,7 @@ def test_a_wrong_engine_is_printed_and_marked_and_has_no_rank(
     out = tmp_path / "bench.json"
     assert main(["bench", *engines, "--json", str(out), "--mode", "engine", *QUICK]) == 0
     text = capsys.readouterr().out
-    assert "! tiny_int8 has no rank, its answers are wrong" in text.replace("\n  ", " ")
+    assert "! tiny_int8: no rank, wrong answers" in text.replace("\n  ", " ")
     report = Report.read_json(out)
     assert [report.rank(m) for m in report.engines] == [1, None]
     assert [report.unlike(m) for m in report.engines] == [(), ("precision",)]
@@ -233,6 +244,77 @@ def test_the_engine_alone_is_measured_in_faces(
     assert list(m.latency_ms) == ["classification"]
     assert math.isnan(m.detection_fps)
     assert m.total_fps.mean == pytest.approx(120 / m.rounds[0].seconds)
+
+
+def test_frames_are_followed_and_dropped_as_asked_and_that_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny, out = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "bench.json"
+    asked = ["--detect-every", "3", "--deadline", "30", "--paced", "100"]
+    assert main(["bench", "--engine", str(tiny), *asked, "--json", str(out), *QUICK]) == 0
+    assert "searched for faces every 3 frames" in capsys.readouterr().out.replace("\n  ", " ")
+    (m,) = Report.read_json(out).engines
+    assert (m.detect_every, m.still, m.deadline) == (3, 0.0, 30.0)
+    assert m.looks["follow"] > 0
+    assert sum(m.looks.values()) == m.frames
+    assert m.latency_ms["detection"].n == m.looks["detect"]
+    (record,) = json.loads(out.read_text())["engines"]
+    assert record["searched_share"] == m.looks["detect"] / m.frames
+    assert record["faces_per_frame"] == m.faces / m.frames
+
+
+def test_a_deadline_that_no_frame_meets_ends_the_round(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny = tiny_onnx(tmp_path / "tiny.onnx")
+    asked = ["--deadline", "0.000001", "--paced", "1000"]
+    assert main(["bench", "--engine", str(tiny), *asked, *QUICK]) == 2
+    assert "--deadline" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_a_bench_that_is_ended(sign: signal.Signals, tmp_path: Path) -> None:
+    tiny = tiny_onnx(tmp_path / "tiny.onnx")
+    args = ["--engine", str(tiny), "--mode", "engine", "--warmup", "1000000000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgefer", "bench", *args],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # whatever the test runner does with signals is not inherited
+    ) as bench:
+        assert bench.stderr is not None
+        while "round 1" not in bench.stderr.readline():
+            pass
+        child = waited_for(lambda: children(bench.pid))[0]
+        waited_for(lambda: processor_seconds(child) > 2)  # it has read what to do, and warms up
+        bench.send_signal(sign)
+        bench.wait(30)
+        waited_for(lambda: not alive(child))
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def processor_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def alive(pid: int) -> bool:
+    """Not where it is a zombie: who has to bury it may take its time."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def waited_for(condition: Callable[[], T]) -> T:
+    ends = clock() + 30
+    while not (found := condition()):
+        assert clock() < ends
+        time.sleep(0.01)
+    return found
 
 
 def test_a_paced_clip_comes_at_its_pace_and_late_frames_are_dropped() -> None:

@@ -13,9 +13,12 @@ from edgefer.bench.gate import Gate
 from edgefer.bench.layout import markdown, text
 from edgefer.bench.measurement import Measurement
 from edgefer.bench.progress import Progress
+from edgefer.bench.remarks import NO_VITALS
 from edgefer.bench.report import Report
 from edgefer.bench.reported import TABLE_1
+from edgefer.bench.vitals import Vitals
 from edgefer.errors import NotInstalled
+from edgefer.spec import UNTRAINED
 from tests.bench.rows import STEADY, measurement, report
 
 WRONG = measurement("wrong.onnx", [900.0, 905.0, 895.0], gate=Gate(False, "all labels differ"))
@@ -33,7 +36,7 @@ def test_tables_of_any_row_fit_80_columns() -> None:
 def test_a_wrong_row_is_last_of_none() -> None:
     of = report(*ROWS)
     assert [of.rank(m) for m in of.engines] == [2, 1, None]
-    assert "! wrong has no rank, its answers are wrong: all labels differ" in text(of)
+    assert "! wrong: no rank, wrong answers: all labels differ" in text(of)
 
 
 def test_rows_that_differ_in_more_than_the_network_are_marked_with_a_footnote() -> None:
@@ -55,11 +58,69 @@ def test_reported_figures_stand_apart_from_measured_ones() -> None:
         assert TABLE_1["lightweight"].label not in measured
 
 
+def test_what_is_odd_about_a_reported_row_is_told_with_it() -> None:
+    shown = text(report(measurement(network="vgg13-bn")))
+    assert "9,249.00" in shown
+    assert "(sic): 92.49 is meant" in shown
+
+
+def test_a_variant_of_the_papers_network_stands_beside_what_the_paper_reported() -> None:
+    shown = text(report(measurement(network="lightweight-residual"))).replace("\n  ", " ")
+    assert TABLE_1["lightweight"].label in shown
+    assert "lightweight-residual is measured, Proposed without its shortcuts is" in shown
+
+
+def test_models_that_nobody_trained_are_marked_and_said_to_be_for_speed_only() -> None:
+    rows = [measurement(name, accuracy=UNTRAINED) for name in ("a.onnx", "b.onnx")]
+    for shown in (text(report(*rows)), markdown(report(*rows))):
+        assert "a° " in shown
+        assert "° a, ° b: untrained, speed only" in shown
+
+
+def test_engines_of_which_the_same_is_said_share_a_line() -> None:
+    shown = text(report(measurement("a"), measurement("b"), measurement("c", verdict=("hot",))))
+    assert "\na, b: STABLE\nc: UNSTABLE (hot)\n" in shown
+
+
+def test_frames_that_were_not_searched_are_told_and_not_like_for_like() -> None:
+    every = measurement("every.onnx")
+    third = measurement("third.onnx", detect_every=3, still=0.01,
+                        looks={"detect": 1500, "follow": 3000, "still": 500})  # fmt: skip
+    shown = text(report(every, third))
+    assert "† third not like every: other search for faces" in shown
+    assert "third: frames searched 30.0%, followed 60.0%, still 10.0%" in shown
+    row = next(line.split() for line in shown.splitlines() if line.startswith("third†  "))
+    assert "30%" in [*row, *shown.split()]
+    assert "every frame is searched for faces" in shown.replace("\n  ", " ")
+    assert "searched for faces every 3 frames" in text(report(third)).replace("\n  ", " ")
+
+
+def test_power_heat_and_clocks_are_shown_where_one_row_has_them() -> None:
+    vitals = Vitals(4.5, "POM_5V_IN", 8.25, 41.5, 61.0, 1479.0, ("too hot",), "MAXN")
+    shown = text(report(measurement(vitals=vitals), measurement("b.onnx")))
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["a", "4.50", "8.2", "41.5", "61.0", "1,479", "yes"] in lines
+    assert "power mode MAXN" in shown
+    assert NO_VITALS not in shown
+    wide = markdown(report(measurement(vitals=vitals)))
+    assert "faces/J" in wide
+    assert "faces/J" not in markdown(report())
+    assert NO_VITALS in markdown(report())
+
+
+def test_markdown_has_no_column_in_which_no_row_has_anything() -> None:
+    header = markdown(report()).splitlines()[0]
+    assert "of roof" not in header
+    assert "runtime" not in header
+    two = report(measurement(), measurement("b", runtime="openvino"))
+    assert "| runtime |" in markdown(two).splitlines()[0]
+
+
 def test_what_this_machine_does_not_show_is_unavailable_and_no_zero() -> None:
     blind = report(measurement(cpu_percent=None, peak_rss_bytes=None, others_percent=None))
     assert "unavailable" in text(blind)
     machine = [line for line in text(blind).splitlines() if line.startswith("a   ")][-1]
-    assert machine.split() == ["a", "1.00", "0", "-", "-", "-"]
+    assert machine.split() == ["a", "1.00", "100%", "0", "-", "-", "-"]
 
 
 def test_a_report_survives_its_file(tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""What must be known to read the bench's tables: verdicts, marks, the papers' figures, how."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+
+from edgefer.bench.cells import BLANK, UNLIKE, WRONG, name
+from edgefer.bench.measurement import Measurement
+from edgefer.bench.provenance import UNAVAILABLE
+from edgefer.bench.report import Report
+from edgefer.bench.reported import CONDITIONS, ROBOT_2024, TABLE_1, VARIANTS
+from edgefer.spec import UNTRAINED
+from edgefer.tables import counted, number
+
+WIDTH = 80
+NO_VITALS = "watts, faces a joule, temperatures, clocks, throttling: unavailable here"
+
+Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
+
+
+def verdicts(report: Report) -> str:
+    """Each engine's; those that have the same share a line."""
+    return _lines(_together((name(m), f": {m.stability}") for m in report.engines))
+
+
+def notes(report: Report) -> str:
+    """What the marks mean, how answers agree, and how right they are known to be."""
+    unlike, answers, accuracy = [], [], []
+    for m in report.engines:
+        if traits := report.unlike(m):
+            words = f" not like {name(report.first)}: other {', '.join(traits)}"
+            unlike.append((f"{UNLIKE} {name(m)}", words))
+        if m.gate.passed is False:
+            answers.append((f"{WRONG} {name(m)}", f": no rank, wrong answers: {m.gate.why}"))
+        elif m.gate.passed is None:
+            answers.append((name(m), f": answers not checked, {m.gate.why}"))
+        else:
+            answers.append((name(m), f" against ONNX Runtime fp32: {m.gate.why}"))
+        if m.accuracy == UNTRAINED:
+            accuracy.append((f"{BLANK} {name(m)}", f": {UNTRAINED}"))
+        elif m.accuracy:
+            accuracy.append((name(m), f": accuracy on {m.accuracy}"))
+        if m.mode == "pipeline" and m.searched_share < 1:
+            shares = (f"{word} {m.looks[look] / m.frames:.1%}" for look, word in _LOOKS.items())
+            answers.append((name(m), f": frames {', '.join(shares)}"))
+    return _lines(_together([*unlike, *answers, *accuracy]))
+
+
+_LOOKS = {"detect": "searched", "follow": "followed", "still": "still"}
+
+
+def reported(report: Report, table: Table) -> str:
+    """The paper's figures for the networks in the table; never in a column with measured ones."""
+    meant = {VARIANTS.get(m.network, m.network) for m in report.engines}
+    found = {name: row for name, row in TABLE_1.items() if name in meant}
+    if not found:
+        return ""
+    rows = [
+        [row.label, f"{row.parameters:,}", *(number(v, 2) for v in row.fps or (None,) * 3),
+         number(row.accuracy, 4)]
+        for row in found.values()
+    ]  # fmt: skip
+    shown = table(["FPS, reported", "params", "total", "class", "detect", "val. acc."], rows)
+    head = "reported, not measured, Keras, one loop, Jetson Nano:"
+    below = [f"{ROBOT_2024}; {CONDITIONS}"]
+    below += [f"{row.label}: {row.sic}" for row in found.values() if row.sic]
+    below += [
+        f"{m.network} is measured, {TABLE_1[VARIANTS[m.network]].label} without its shortcuts is "
+        "reported"
+        for m in _one_of_each_network(report)
+        if m.network in VARIANTS
+    ]
+    return f"{head}\n\n{shown}\n\n{_lines(below)}"
+
+
+def _one_of_each_network(report: Report) -> Iterable[Measurement]:
+    return {m.network: m for m in report.engines}.values()
+
+
+def context(report: Report) -> str:
+    """Where and how it was measured, and what the words mean."""
+    m, env = report.first, report.environment
+    n, first = len(m.rounds), m.rounds[0]
+    warm = [one.warmup for row in report.engines for one in row.rounds]
+    runtimes = ", ".join(dict.fromkeys(one.runtime for one in report.engines))
+    mode = next((one.vitals.power_mode for one in report.engines if one.vitals.power_mode), None)
+    device = env.get("device", UNAVAILABLE)
+    lines = [
+        ("" if device == UNAVAILABLE else f"{device}: ")
+        + f"{env['cpu']}, {env['cores']} cores"
+        + (f", power mode {mode}" if mode else ""),
+        f"{report.created}, commit {str(env.get('git', UNAVAILABLE))[:12]}",
+        runtimes,
+        *_played(report),
+        f"{counted(n, 'round')} of {first.frames:,} frames, the engines in turns, each round in a "
+        f"new process after {min(warm):,} to {max(warm):,} frames to warm up",
+        "95 %: bootstrap over rounds; p99: of 1,000 frames or more",
+    ]
+    if m.mode == "pipeline":
+        lines.append("serial: what one loop would reach; overlap: total / serial; effic: total / "
+                     "the most that these stage times allow on these cores")  # fmt: skip
+    lines.append("RSS: peak, without the clip held in memory; CPU %: 100 is one core")
+    if any(one.parameters_from == "file" and one.parameters for one in report.engines):
+        lines.append("*: values stored in the file, not those trained")
+    return _lines(lines)
+
+
+def _played(report: Report) -> list[str]:
+    m = report.first
+    if m.mode == "engine":
+        return [f"drawn faces, {m.batch} in a call, one thread"]
+    how = f"paced at {m.paced:g} FPS" if m.paced else "as fast as it goes"
+    if m.detect_every == 1:
+        search = "every frame is searched for faces"
+    else:
+        every = f"every {m.detect_every} frames" if m.detect_every else "as seldom as the pace asks"
+        search = f"searched for faces {every}, followed in between"
+    if m.still:
+        search += f", but not where at most {m.still:g} of the picture changed"
+    if m.deadline:
+        search += f"; dropped when older than {m.deadline:g} s"
+    return [
+        f"clip {report.clip['url']}, {how}",
+        f"detector {m.detector}, {counted(m.workers, 'worker')}; {search}",
+    ]
+
+
+def _together(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Lines of subject and words; subjects of the same words share a line."""
+    subjects: dict[str, list[str]] = {}
+    for subject, words in said:
+        subjects.setdefault(words, []).append(subject)
+    return [", ".join(names) + words for words, names in subjects.items()]
+
+
+def as_lists(*paragraphs: str) -> list[str]:
+    """Wrapped lines as items of a Markdown list."""
+    return ["\n".join(f"- {line}" for line in _joined(p)) for p in paragraphs if p]
+
+
+def _joined(paragraph: str) -> list[str]:
+    lines: list[str] = []
+    for line in paragraph.splitlines():
+        if line.startswith("  "):
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line)
+    return lines
+
+
+def _lines(said: Iterable[str]) -> str:
+    """Each wrapped, its further lines indented."""
+    return "\n".join(
+        part
+        for line in said
+        for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    )
