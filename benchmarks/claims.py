@@ -51,8 +51,9 @@ def in_turns(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[str,
     return {name: tuple(values) for name, values in found.items()}
 
 
-def report(benchmark: str, *claims: Claim) -> None:
-    """Print the claims and keep them with their provenance in `results/BENCHMARK.json`."""
+def report(benchmark: str, *claims: Claim, **beside: object) -> None:
+    """Print the claims and keep them with their provenance in `results/BENCHMARK.json`, and
+    `beside` them what a curve is drawn from."""
     record = {
         "schema": "edgefer.claims/1",
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -62,6 +63,7 @@ def report(benchmark: str, *claims: Claim) -> None:
             {**dataclasses.asdict(claim), "median": claim.median, "met": claim.met}
             for claim in claims
         ],
+        **beside,
     }
     with replacing(RESULTS / f"{benchmark}.json") as file:
         file.write(json.dumps(record, indent=2).encode() + b"\n")
