@@ -1,124 +1,101 @@
-"""What YuNet's scaling and decoding cost beside its network, and OpenCV's own beside both.
+"""What YuNet costs beside its network: scaling before it, decoding and choosing behind it.
 
-    python -m benchmarks.yunet --opencv-model face_detection_yunet_2023mar.onnx
+    python -m benchmarks.yunet [--rounds 40] [--sizes 320 640]
 
-Prints medians of one run in which the three take turns, in an order drawn anew each time. Each
-computes in the calling thread alone, so its processor time is known too; the ratios are taken of
-that, since on a busy machine the wall clock also counts the work of others. `run` is the bare
-`session.run` on a tensor that is ready; `wrapper` is `YuNet.detect` on the frame; `opencv` is
-`cv2.resize` and `cv2.FaceDetectorYN` on the frame, which takes only a model with fixed
-dimensions (up to OpenCV 4.14) and is left out without one.
+`detect` is `YuNet.detect` on a frame of the bench's clip. It is held against two bare runs of a
+session, on a tensor that is ready: of the file as published, and of the graph that edgefer makes of
+it (yunet_graph.py), which does more in less time. All take turns, and compute in the calling thread
+alone; ratios are of that thread's processor time, since on a busy machine the wall clock also
+counts the work of others.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
+from numpy.typing import NDArray
 
+from benchmarks.claims import Claim, in_turns, report
+from edgefer.bench.clip import load_clip
+from edgefer.cli.bench import CLIP
 from edgefer.config import DetectorConfig, model_folder
 from edgefer.data import Image
 from edgefer.detectors import YUNET_FILE
-from edgefer.detectors.yunet import NMS_IOU, OUTPUTS, YuNet
-from edgefer.engines.session import open_session
+from edgefer.detectors.shrink import fitting, shrink
+from edgefer.detectors.yunet import NMS_IOU, YuNet
+from edgefer.detectors.yunet_graph import FACES, GRID, OUTPUTS, PICTURE, grid, rewrite
+from edgefer.engines.session import open_session, run
 from edgefer.files import sha256
-from edgefer.timing import clock, percentile
 
-WARM_UP = 20
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", type=Path, default=model_folder() / YUNET_FILE)
-    parser.add_argument("--opencv-model", type=Path, help="the same network, fixed dimensions")
-    parser.add_argument("--image", type=Path, help="a picture; without one, noise")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[320, 640])
-    parser.add_argument("--rounds", type=int, default=300)
-    args = parser.parse_args()
-
-    cv2.setNumThreads(1)
-    image = frame(args.image)
-    print(
-        f"{platform.machine()}, Python {platform.python_version()}, "
-        f"ONNX Runtime {onnxruntime.__version__}, OpenCV {cv2.__version__}, "
-        f"model {sha256(args.model)[:8]}, frame {image.shape[1]}x{image.shape[0]}, "
-        f"one thread, n = {args.rounds} after {WARM_UP} discarded"
-    )
-    for size in args.sizes:
-        compare(args.model, args.opencv_model, image, size, args.rounds)
+CALLS = 20
+"""In a row, of one contestant in one round."""
 
 
-def frame(path: Path | None) -> Image:
-    """(480, 640, 3) uint8: the picture, or noise, in which there is no face to decode."""
-    if path is None:
-        return np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-    image = cv2.imread(str(path))
-    if image is None:
-        raise SystemExit(f"{path} is no picture that OpenCV can read")
-    return np.asarray(cv2.resize(image, (640, 480)), np.uint8)
-
-
-def compare(model: Path, opencv_model: Path | None, image: Image, size: int, rounds: int) -> None:
-    yunet = YuNet(model, DetectorConfig(size=size))
-    session = open_session(model, threads=1)
-    height, width = image.shape[0] * size // image.shape[1], size
-    tensor = np.zeros((1, 3, -(-height // 32) * 32, -(-width // 32) * 32), np.float32)
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    tensor[0, :, :height, :width] = small.transpose(2, 0, 1)
-    name = session.get_inputs()[0].name
-    contestants: dict[str, Callable[[], object]] = {
-        "run": lambda: session.run(OUTPUTS, {name: tensor}),
-        "wrapper": lambda: yunet.detect(image),
+def contestants(model: Path, image: Image, size: int) -> dict[str, Callable[[], object]]:
+    """The detector and the two bare runs, on the same picture."""
+    config = DetectorConfig(size=size)
+    yunet = YuNet(model, config)
+    published = open_session(model, threads=1)
+    graph = rewrite(model, config.min_score, NMS_IOU)
+    rewritten = open_session(model, threads=1, content=graph.model)
+    h, w = fitting(image, size)
+    height, width = graph.fixed or (-(-h // 32) * 32, -(-w // 32) * 32)
+    picture = np.zeros((height, width, 3), np.uint8)
+    shrink(image, picture[:h, :w])
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
+    ours: dict[str, NDArray[Any]] = {
+        PICTURE: picture.reshape(1, 1, height, -1),
+        GRID: grid(height, width),
     }
-    if opencv_model is not None:
-        config = DetectorConfig()
-        detector = cv2.FaceDetectorYN.create(
-            str(opencv_model), "", (width, height), config.min_score, NMS_IOU
-        )
-        contestants["opencv"] = lambda: detector.detect(
-            cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        )
-    wall, cpu = medians_ms(contestants, rounds)
-    faces = len(yunet.detect(image))
-    print(f"\n{width} px, tensor {tensor.shape[3]}x{tensor.shape[2]}, {faces} faces")
-    for contestant in contestants:
-        ratio = cpu[contestant] / cpu["run"]
-        print(
-            f"  {contestant:8} wall {wall[contestant]:8.3f} ms  cpu {cpu[contestant]:8.3f} ms  "
-            f"{ratio:5.3f} x run"
-        )
+    name = published.get_inputs()[0].name
+    return {
+        "detect": lambda: yunet.detect(image),
+        "published": lambda: run(published, OUTPUTS, {name: planes}),
+        "rewritten": lambda: run(rewritten, (FACES,), ours),
+    }
 
 
-def medians_ms(
-    contestants: dict[str, Callable[[], object]], rounds: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Wall-clock and processor milliseconds of one call, by contestant."""
-    wall: dict[str, list[float]] = {name: [] for name in contestants}
-    cpu: dict[str, list[float]] = {name: [] for name in contestants}
-    order = list(contestants.items())
-    shuffle = random.Random(0).shuffle
-    for turn in range(WARM_UP + rounds):
-        shuffle(order)  # nobody always finds the caches that the same predecessor left
-        for name, work in order:
-            start, start_cpu = clock(), time.thread_time()
-            work()
-            spent_cpu, spent = time.thread_time() - start_cpu, clock() - start
-            if turn >= WARM_UP:
-                wall[name].append(spent)
-                cpu[name].append(spent_cpu)
-    return _medians(wall), _medians(cpu)
+def milliseconds(work: Callable[[], object]) -> float:
+    """Of this thread's processor time, a call."""
+    work()  # brings its weights into the caches again
+    began = time.thread_time()
+    for _ in range(CALLS):
+        work()
+    return (time.thread_time() - began) / CALLS * 1000
 
 
-def _medians(seconds: dict[str, list[float]]) -> dict[str, float]:
-    return {name: percentile(values, 50) * 1000 for name, values in seconds.items()}
+def claims(model: Path, image: Image, size: int, rounds: int) -> list[Claim]:
+    work = contestants(model, image, size)
+    cpu = in_turns({name: lambda w=w: milliseconds(w) for name, w in work.items()}, rounds)  # type: ignore[misc]
+    medians = ", ".join(f"{name} {np.median(values):.3f} ms" for name, values in cpu.items())
+    how = (
+        f"model {sha256(model)[:8]}, a frame of {image.shape[1]}x{image.shape[0]} with a face, one "
+        f"thread; {rounds} rounds of {CALLS} calls each in turns, one round discarded; {medians}"
+    )
+    return [
+        Claim(f"YuNet {size} px: detect / bare run of {what}, processor time", goal, "x",
+              tuple(a / b for a, b in zip(cpu["detect"], cpu[name], strict=True)), how)
+        for name, what, goal in (("published", "the published file", "<= 1.2"),
+                                 ("rewritten", "its own graph", "<= 1.2"))
+    ]  # fmt: skip
+
+
+def main(rounds: int = 40, sizes: tuple[int, ...] = (320, 640), model: Path | None = None) -> None:
+    cv2.setNumThreads(1)
+    image = load_clip(CLIP, 30).images[-1]
+    path = model or model_folder() / YUNET_FILE
+    report("yunet", *(claim for size in sizes for claim in claims(path, image, size, rounds)))
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--sizes", type=int, nargs="+", default=(320, 640))
+    parser.add_argument("--model", type=Path, help="default: the one that was pulled")
+    main(**vars(parser.parse_args()))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgefer.data import Box, Face, Image, Landmarks
-from edgefer.preprocessing import align, normalise, placement, planes, tensor
+from edgefer.preprocessing import align, normalise, placement, planes, tensor, warp
 from edgefer.spec import Plane, Preprocessing
 
 PLAIN = Preprocessing(64, 64, mean=(0, 0, 0), std=(1, 1, 1))
@@ -50,6 +50,18 @@ def test_shrinking_does_not_shift(side: int) -> None:
     off = np.abs(out - wanted).mean()
     assert off < 0.01
     assert np.abs(out - np.roll(wanted, 1, axis=1)).mean() > 3 * off
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 5, 7])
+def test_shrinking_averages_as_opencv_does_to_the_last_digit(factor: int) -> None:
+    noise = np.random.default_rng(factor).integers(0, 256, (16 * factor, 16 * factor, 3), np.uint8)
+    small = cv2.resize(noise, (16, 16), interpolation=cv2.INTER_AREA)
+    same = np.array(
+        [[1 / factor, 0, 1 / (2 * factor) - 0.5], [0, 1 / factor, 1 / (2 * factor) - 0.5]]
+    )
+    out = np.empty((16, 16, 3), np.uint8)
+    warp(noise, same, out)
+    np.testing.assert_array_equal(out, small)
 
 
 def test_beyond_the_edge_the_edge_repeats() -> None:

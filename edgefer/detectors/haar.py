@@ -10,7 +10,7 @@ import numpy as np
 
 from edgefer.config import DetectorConfig
 from edgefer.data import Box, Face, Image
-from edgefer.detectors.shrink import Shrink
+from edgefer.detectors.shrink import fitting, shrink
 from edgefer.errors import ModelError, NotInstalled
 
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -32,7 +32,6 @@ class Haar:
         """Raises NotInstalled under OpenCV 5, ModelError where the cascade cannot be read."""
         self.name = f"haar {config.size}"
         self._config = config
-        self._shrink = Shrink(config.size)
         self._own = _Cascade(cascade_file())
 
     def detect(self, image_bgr: Image) -> tuple[Face, ...]:
@@ -40,7 +39,7 @@ class Haar:
 
         (H, W, 3) uint8 in; raises SourceError for anything else.
         """
-        small = self._shrink(image_bgr)
+        small = self._own.shrunk(image_bgr, fitting(image_bgr, self._config.size))
         sx = image_bgr.shape[1] / small.shape[1]
         sy = image_bgr.shape[0] / small.shape[0]
         grey = cv2.equalizeHist(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
@@ -63,9 +62,11 @@ class Haar:
 
 
 class _Cascade(threading.local):
-    """A classifier for each thread: OpenCV's keeps the picture it is working on in itself."""
+    """A classifier and a buffer for each thread: OpenCV's keeps the picture it is working on in
+    itself."""
 
     def __init__(self, path: Path) -> None:
+        self._small: Image = np.empty((0, 0, 3), np.uint8)
         self.cascade = cv2.CascadeClassifier()
         try:
             loaded, why = self.cascade.load(str(path)), ""
@@ -76,6 +77,16 @@ class _Cascade(threading.local):
                 f"OpenCV {cv2.__version__} cannot read its own {path}{why}. Reinstall it: "
                 "pip install --force-reinstall 'opencv-python-headless<5'"
             )
+
+    def shrunk(self, image_bgr: Image, size: tuple[int, int]) -> Image:
+        """The picture in (height, width): itself where it has that size, otherwise a buffer that
+        this thread's next call overwrites."""
+        if image_bgr.shape[:2] == size:
+            return image_bgr
+        if self._small.shape[:2] != size:
+            self._small = np.empty((*size, 3), np.uint8)
+        shrink(image_bgr, self._small)
+        return self._small
 
 
 def cascade_file() -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import cv2
 import numpy as np
 
@@ -11,44 +9,41 @@ from edgefer.data import Image
 from edgefer.errors import SourceError
 
 
-class Shrink(threading.local):
-    """Scales pictures down until their longer side fits; each thread has its own buffer."""
+def fitting(image_bgr: Image, longest: int) -> tuple[int, int]:
+    """(height, width) of the picture scaled down, never up, until its longer side fits.
 
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._into: Image = np.empty((0, 0, 3), np.uint8)
+    Raises SourceError where the picture is not (H, W, 3) uint8 with H, W >= 1.
+    """
+    if (
+        not isinstance(image_bgr, np.ndarray)
+        or image_bgr.dtype != np.uint8
+        or image_bgr.ndim != 3
+        or image_bgr.shape[2] != 3
+        or image_bgr.size == 0
+    ):
+        raise SourceError(
+            f"a frame is {_described(image_bgr)}; detectors take (H, W, 3) uint8, "
+            "blue-green-red, of at least one pixel"
+        )
+    height, width = image_bgr.shape[:2]
+    longer = max(height, width)
+    if longer <= longest:
+        return height, width
+    return max(1, round(height * longest / longer)), max(1, round(width * longest / longer))
 
-    def __call__(self, image_bgr: Image) -> Image:
-        """(H, W, 3) uint8 -> (h, w, 3) uint8 with max(h, w) <= longest: the picture itself
-        where it is small enough, otherwise a buffer that this thread's next call overwrites.
 
-        Raises SourceError where the picture is not (H, W, 3) uint8 with H, W >= 1.
-        """
-        if (
-            not isinstance(image_bgr, np.ndarray)
-            or image_bgr.dtype != np.uint8
-            or image_bgr.ndim != 3
-            or image_bgr.shape[2] != 3
-            or image_bgr.size == 0
-        ):
-            raise SourceError(
-                f"a frame is {_described(image_bgr)}; detectors take (H, W, 3) uint8, "
-                "blue-green-red, of at least one pixel"
-            )
-        height, width = image_bgr.shape[:2]
-        longer = max(height, width)
-        if longer <= self._longest:
-            return image_bgr
-        w = max(1, round(width * self._longest / longer))
-        h = max(1, round(height * self._longest / longer))
-        if self._into.shape[:2] != (h, w):
-            self._into = np.empty((h, w, 3), np.uint8)
-        # Averaging costs as little as interpolating only where the factor is whole;
-        # elsewhere it takes fifteen times as long, as much as the network itself.
-        whole = width % w == 0 and height % h == 0
-        how = cv2.INTER_AREA if whole else cv2.INTER_LINEAR
-        cv2.resize(image_bgr, (w, h), dst=self._into, interpolation=how)
-        return self._into
+def shrink(image_bgr: Image, into: Image) -> None:
+    """Fill `into`, of the size that is `fitting`, with the whole picture."""
+    height, width = image_bgr.shape[:2]
+    h, w = into.shape[:2]
+    if (h, w) == (height, width):
+        into[:] = image_bgr
+        return
+    # Averaging costs as little as interpolating only where the factor is whole;
+    # elsewhere it takes fifteen times as long, as much as the network itself.
+    whole = width % w == 0 and height % h == 0
+    how = cv2.INTER_AREA if whole else cv2.INTER_LINEAR
+    cv2.resize(image_bgr, (w, h), dst=into, interpolation=how)
 
 
 def _described(value: object) -> str:

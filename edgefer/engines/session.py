@@ -29,8 +29,12 @@ _FIRST_BYTE = 0x08
 """What every ONNX file written in field order begins with: the tag of `ModelProto.ir_version`."""
 
 
-def open_session(path: Path, threads: int, device: Device = "cpu") -> InferenceSession:
+def open_session(
+    path: Path, threads: int, device: Device = "cpu", content: bytes | None = None
+) -> InferenceSession:
     """A session over the model at `path`; `session.run` may be called by several threads.
+
+    With `content`, that is run in the place of what the file holds.
 
     On the processor it computes with `threads` threads. `cuda` runs every node there or fails:
     never quietly on the processor. `auto` is CUDA where it works, and says so in the log where
@@ -39,6 +43,7 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> InferenceS
     """
     ort = _onnxruntime()
     head = _head(path)
+    model = content or str(path)
     offered = _CUDA in ort.get_available_providers()
     if device == "cuda" and not offered:
         raise NotInstalled(
@@ -46,13 +51,13 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> InferenceS
             "uninstall onnxruntime; pip install 'edgefer[gpu]'"
         )
     if device == "cpu" or not offered:
-        return _session(ort, path, head, _cpu_options(ort, threads), _CPU)
+        return _session(ort, model, path, head, _cpu_options(ort, threads), _CPU)
     options = ort.SessionOptions()
     # Without it, a CUDA that cannot be loaded is replaced by the processor with a warning.
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     try:
         with _quiet(ort):
-            return _session(ort, path, head, options, _CUDA)
+            return _session(ort, model, path, head, options, _CUDA)
     except ModelError as exc:
         reason = _why_no_cuda(ort) or str(exc)
         if device == "cuda":
@@ -61,7 +66,7 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> InferenceS
                 f"that onnxruntime-gpu {ort.__version__} names, or choose another device"
             ) from exc
         _log.warning("CUDA is offered but not used: %s; running on the processor", reason)
-    return _session(ort, path, head, _cpu_options(ort, threads), _CPU)
+    return _session(ort, model, path, head, _cpu_options(ort, threads), _CPU)
 
 
 def _head(path: Path) -> bytes:
@@ -86,9 +91,11 @@ def _cpu_options(ort: Any, threads: int) -> Any:
     return options
 
 
-def _session(ort: Any, path: Path, head: bytes, options: Any, provider: str) -> InferenceSession:
+def _session(
+    ort: Any, model: str | bytes, path: Path, head: bytes, options: Any, provider: str
+) -> InferenceSession:
     try:
-        return ort.InferenceSession(str(path), options, providers=[provider])
+        return ort.InferenceSession(model, options, providers=[provider])
     except _errors() as exc:
         raise ModelError(_fault(path, head, exc)) from exc
 
