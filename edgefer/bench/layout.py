@@ -19,7 +19,8 @@ def text(report: Report) -> str:
     parts = [_rates(report), _latency(report, text_table, cells.NAME), _models(report)]
     parts += [_machine(report), _vitals(report), _sustained(report, text_table)]
     parts += [remarks.verdicts(report), remarks.notes(report)]
-    parts += [remarks.reported(report, text_table), remarks.context(report)]
+    parts += [remarks.reported(report, text_table), remarks.source(report)]
+    parts += [remarks.context(report)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -34,7 +35,8 @@ def markdown(report: Report) -> str:
     parts += [_sustained(report, markdown_table)]
     notes = remarks.notes(report) + ("" if _any_vitals(report) else f"\n{remarks.NO_VITALS}")
     parts += remarks.as_lists(remarks.verdicts(report), notes.strip())
-    parts += [remarks.reported(report, markdown_table), remarks.context(report)]
+    parts += [remarks.reported(report, markdown_table)]
+    parts += remarks.as_lists(remarks.source(report), remarks.context(report))
     return "\n\n".join(part for part in parts if part)
 
 

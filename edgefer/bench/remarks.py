@@ -6,10 +6,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 from edgefer.bench.cells import BLANK, UNLIKE, WRONG, name
-from edgefer.bench.measurement import Measurement
 from edgefer.bench.provenance import UNAVAILABLE
 from edgefer.bench.report import Report
-from edgefer.bench.reported import CONDITIONS, ROBOT_2024, TABLE_1, VARIANTS
+from edgefer.bench.reported import CONDITIONS, ROBOT_2024, TABLE_1, VARIANTS, Row
 from edgefer.spec import UNTRAINED
 from edgefer.tables import counted, number
 
@@ -52,30 +51,35 @@ _LOOKS = {"detect": "searched", "follow": "followed", "still": "still"}
 
 def reported(report: Report, table: Table) -> str:
     """The paper's figures for the networks in the table; never in a column with measured ones."""
-    meant = {VARIANTS.get(m.network, m.network) for m in report.engines}
-    found = {name: row for name, row in TABLE_1.items() if name in meant}
-    if not found:
+    if not (found := _reported(report)):
         return ""
     rows = [
         [row.label, f"{row.parameters:,}", *(number(v, 2) for v in row.fps or (None,) * 3),
          number(row.accuracy, 4)]
-        for row in found.values()
+        for row in found
     ]  # fmt: skip
     shown = table(["FPS, reported", "params", "total", "class", "detect", "val. acc."], rows)
-    head = "reported, not measured, Keras, one loop, Jetson Nano:"
-    below = [f"{ROBOT_2024}; {CONDITIONS}"]
-    below += [f"{row.label}: {row.sic}" for row in found.values() if row.sic]
-    below += [
-        f"{m.network} is measured, {TABLE_1[VARIANTS[m.network]].label} without its shortcuts is "
-        "reported"
-        for m in _one_of_each_network(report)
-        if m.network in VARIANTS
+    return f"reported, not measured, Keras, one loop, Jetson Nano:\n\n{shown}"
+
+
+def _reported(report: Report) -> list[Row]:
+    meant = {VARIANTS.get(m.network, m.network) for m in report.engines}
+    return [row for name, row in TABLE_1.items() if name in meant]
+
+
+def source(report: Report) -> str:
+    """Of the reported figures, and what is odd about them."""
+    if not (found := _reported(report)):
+        return ""
+    networks = {m.network for m in report.engines}
+    lines = [f"{ROBOT_2024}; {CONDITIONS}"]
+    lines += [f"{row.label}: {row.sic}" for row in found if row.sic]
+    lines += [
+        f"{ours} is measured; {TABLE_1[theirs].label}, without its shortcuts, is reported"
+        for ours, theirs in VARIANTS.items()
+        if ours in networks and theirs not in networks
     ]
-    return f"{head}\n\n{shown}\n\n{_lines(below)}"
-
-
-def _one_of_each_network(report: Report) -> Iterable[Measurement]:
-    return {m.network: m for m in report.engines}.values()
+    return _lines(lines)
 
 
 def context(report: Report) -> str:

@@ -67,7 +67,7 @@ def test_what_is_odd_about_a_reported_row_is_told_with_it() -> None:
 def test_a_variant_of_the_papers_network_stands_beside_what_the_paper_reported() -> None:
     shown = text(report(measurement(network="lightweight-residual"))).replace("\n  ", " ")
     assert TABLE_1["lightweight"].label in shown
-    assert "lightweight-residual is measured, Proposed without its shortcuts is" in shown
+    assert "lightweight-residual is measured; Proposed, without its shortcuts, is reported" in shown
 
 
 def test_models_that_nobody_trained_are_marked_and_said_to_be_for_speed_only() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from edgefer.spec import UNTRAINED
 from edgefer_export.cli.options import Commands, command, positive
 from edgefer_export.zoo import NETWORKS, SIZE, Network
 
@@ -21,9 +23,36 @@ def add(commands: Commands) -> None:
     )
     p.add_argument("--channels", type=positive, default=3, help="its channels [3]")
     p.add_argument("--markdown", action="store_true", help="one table, the notes in it")
+    p.add_argument(
+        "--export",
+        type=Path,
+        metavar="DIR",
+        help="write each as ONNX with weights that nobody trained instead, to measure its speed: "
+        "edgefer bench --zoo DIR",
+    )
 
 
 def call(args: argparse.Namespace) -> None:
+    if args.export:
+        export(args.export)
+    else:
+        show(args)
+
+
+def export(folder: Path) -> None:
+    """All networks, in the input and the classes of their publications."""
+    from edgefer_export.runs import prepare
+    from edgefer_export.untrained import write_untrained
+
+    prepare(folder)
+    for name in NETWORKS:
+        path = write_untrained(name, folder)
+        print(f"{path}: {path.stat().st_size:,} bytes", flush=True)
+    print(f"{UNTRAINED}. Next: edgefer bench --zoo {folder}")
+
+
+def show(args: argparse.Namespace) -> None:
+    """The table."""
     from edgefer_export.evaluate import table
 
     head = ("network", "parameters", "published", "difference", "MACs")
