@@ -6,7 +6,8 @@
 
 Each worker thread carries one frame all the way, capture -> detect -> classify; there are no
 queues between stages. Capture is entered by one worker at a time, so is a stage that owns a
-device. Results are put back in the frames' order, and from there on everything is ordered.
+device; a live source's frame is taken when that will be free for it (pace.py). Results are put
+back in the frames' order, and from there on everything is ordered.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import cv2
 from edgefer.data import Detected, Ended, Expression, Face, Frame, Image, Reading, StageTimes
 from edgefer.following import Following, Plan
 from edgefer.mailbox import Mailbox
+from edgefer.pace import Device, Pace
 from edgefer.protocols import Detector, Sink, Source
 from edgefer.timing import clock
 
@@ -97,6 +99,7 @@ class Workers:
         self._capturing = threading.Lock()
         self._detecting = _entrance(detector.exclusive)
         self._classifying = _entrance(classifier.exclusive)
+        self._pace = _pace(self._detecting, self._classifying) if source.live else None
         self._ordering = threading.Condition(threading.Lock())
         self._next_in = self._next_out = 0
         self._ended = False
@@ -132,6 +135,8 @@ class Workers:
         while True:
             with self._capturing:
                 self._wait_for_those_behind()
+                if self._pace is not None:
+                    self._wait_for_a_free_device(self._pace)
                 if self._ended:
                     return
                 turn = self._next_in
@@ -139,12 +144,17 @@ class Workers:
                 taken = self._capture()
                 if isinstance(taken, tuple):
                     plan = self._following.plan(taken[0]) if self._following else SEARCH
+                    if self._pace is not None:
+                        self._pace.take(search=plan.look == "detect")
                 else:
                     self._ended = True
             if not isinstance(taken, tuple):
                 self._deliver(turn, taken)
                 return
-            self._deliver(turn, self._carry(*taken, plan))
+            outcome = self._carry(*taken, plan)
+            if self._pace is not None:
+                self._pace.done(outcome.times.detection if isinstance(outcome, _Done) else 0.0)
+            self._deliver(turn, outcome)
 
     def _wait_for_those_behind(self) -> None:
         if self._next_in - self._next_out < AHEAD:
@@ -152,6 +162,13 @@ class Workers:
         with self._ordering:
             while self._next_in - self._next_out >= AHEAD and not self._ended:
                 self._ordering.wait()
+
+    def _wait_for_a_free_device(self, pace: Pace) -> None:
+        until = clock() + pace.wait()
+        with self._ordering:
+            # No longer than it was expected to take: a frame that hangs must not hold all up.
+            while not self._ended and (left := min(until - clock(), pace.wait())) > 0:
+                self._ordering.wait(left)
 
     def _capture(self) -> tuple[Frame, float] | BaseException | None:
         """A frame and the seconds it took, or what ended the source."""
@@ -257,8 +274,13 @@ _Outcome = _Done | BaseException | Literal["lost"] | None
 """A frame, what ended it all, a frame that was lost, or the source's own end."""
 
 
-def _entrance(exclusive: bool) -> AbstractContextManager[object]:
-    return threading.Lock() if exclusive else nullcontext()
+def _entrance(exclusive: bool) -> Device | AbstractContextManager[None]:
+    return Device() if exclusive else nullcontext()
+
+
+def _pace(*entrances: object) -> Pace | None:
+    detector, classifier = (one if isinstance(one, Device) else None for one in entrances)
+    return Pace(detector, classifier) if detector or classifier else None
 
 
 async def run(
