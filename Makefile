@@ -60,7 +60,7 @@ test-system: $(VENV)/dev
 	$(VENV)/bin/python -m pytest tests -m system
 
 ## Measure this machine; results go to benchmarks/results.
-bench: $(VENV)/installed
+bench: $(VENV)/dev
 	$(VENV)/bin/python -m benchmarks
 
 $(VENV)/installed: $(PROJECT)

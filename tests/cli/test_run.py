@@ -41,6 +41,19 @@ def test_the_demo_gives_a_line_a_frame_and_a_summary(
     assert max(map(len, captured.err.splitlines())) <= 80
 
 
+def test_the_summary_tells_how_many_frames_were_not_searched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.jsonl"
+    url = "demo://?seed=3&start=40&frames=60"
+    assert main(["run", url, "--detect-every", "4", "--jsonl", str(out)]) == 0
+    records = lines(out.read_text())
+    followed = [record for record in records if record["look"] == "follow"]
+    assert any(face["track"] for record in followed for face in record["faces"])
+    told = f"{len(followed) / 60:.0%} of the frames ({len(followed)} followed, 0 still)"
+    assert f"not searched for faces: {told}" in capsys.readouterr().err
+
+
 def test_rates_make_sense_even_for_two_uneven_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
