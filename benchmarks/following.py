@@ -181,7 +181,10 @@ def main(rounds: int = 5, frames: int = 360, detector: str = "auto") -> None:
             f"{PEOPLE}, {CLIP_FRAMES} frames forth and back; {rounds} rounds of {frames} frames "
             "in turns, one round discarded"
         )
-        report("following", *claims(found, cases, how))
+        made = claims(found, cases, how)
+        medians = {claim.name: claim.median for claim in made}
+        skipped = {name: case.skipped[0] for name, case in cases.items()}
+        report("following", *made, how=how, medians=medians, skipped=skipped)
 
 
 def claims(

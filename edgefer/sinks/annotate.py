@@ -22,8 +22,8 @@ def annotate(image_bgr: Image, reading: Reading) -> Image:
     ):
         box = face.box
         corner = (round(box.x1), round(box.y1))
-        width = 1 if reading.look == "follow" else thick
-        cv2.rectangle(picture, corner, (round(box.x2), round(box.y2)), INK, width)
+        line = 1 if reading.look == "follow" else thick
+        cv2.rectangle(picture, corner, (round(box.x2), round(box.y2)), INK, line)
         track = f"{reading.tracked[n].track} " if reading.tracked else ""
         text = f"{track}{label} {probability:.0%}"
         (width, height), drop = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
