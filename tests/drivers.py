@@ -231,10 +231,10 @@ class BusyDetector(FixedDetector):
     def __init__(self, seconds: float, *, exclusive: bool = False) -> None:
         super().__init__(exclusive=exclusive)
         self.ledger = Ledger()
-        self._seconds = seconds
+        self.seconds = seconds
 
     def detect(self, image_bgr: Image) -> tuple[Face, ...]:
-        return self.ledger.busy(self._seconds, lambda: super(BusyDetector, self).detect(image_bgr))
+        return self.ledger.busy(self.seconds, lambda: super(BusyDetector, self).detect(image_bgr))
 
 
 class BusyEngine(MeanEngine):
@@ -247,9 +247,9 @@ class BusyEngine(MeanEngine):
     ) -> None:
         super().__init__(exclusive=exclusive)
         self.ledger = Ledger()
-        self._seconds, self._every, self._stall = seconds, every, stall
+        self.seconds, self._every, self._stall = seconds, every, stall
 
     def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         stalled = (len(self.calls) + 1) % self._every == 0
-        seconds = self._seconds + (self._stall if stalled else 0.0)
+        seconds = self.seconds + (self._stall if stalled else 0.0)
         return self.ledger.busy(seconds, lambda: super(BusyEngine, self).infer(batch))

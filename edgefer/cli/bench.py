@@ -50,7 +50,7 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     )
     parser.add_argument("--zoo", type=Path, metavar="DIR",
                         help="measure every .onnx, .plan and .engine file of a folder "
-                        "too")  # fmt: skip
+                        "too; edgefer-export zoo --export DIR fills one")  # fmt: skip
     parser.add_argument("--mode", choices=MODES, default="pipeline",
                         help="pipeline: clip to expressions; engine: the classifier alone, on "
                         "drawn faces (default pipeline)")  # fmt: skip

@@ -1,8 +1,9 @@
 """The bench against an independent clock: named drivers with a known cost, injected busily.
 
 A machine that is busy with other work adds to what was injected, so what the bench reports is held
-against what the drivers themselves measured, on another clock, in the same frames. On a quiet
-machine both are what was injected: `python -m benchmarks.calibration`.
+against what the drivers themselves measured, on another clock, in the same frames: never less than
+was injected, and on a quiet machine just that. Whether two runs of the same thing compare as the
+same is shown with real engines, by `python -m benchmarks.calibration`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from edgefer.bench.measurement import Measurement
 from edgefer.bench.rounds import Job, Series, call, play
 from edgefer.bench.sampling import Sampler
 from edgefer.config import Config, PipelineConfig
-from tests.drivers import BusyDetector, BusyEngine, Ledger
+from tests.drivers import BusyDetector, BusyEngine
 
 FRAMES = 200
 WITHIN = 0.03
@@ -50,9 +51,11 @@ def measured(series: Series, of: Job) -> Measurement:
     return summary(of, EXAMINED, [Watched(series, sampler.sampled, 0.0)])
 
 
-def counted(ledger: Ledger, of: Measurement) -> list[float]:
-    """Seconds of the calls that were counted."""
-    return ledger.spent(of.rounds[0].warmup, of.frames)
+def counted(driver: BusyDetector | BusyEngine, of: Measurement) -> list[float]:
+    """Seconds of the calls that were counted, each as long as was injected or longer."""
+    spent = driver.ledger.spent(of.rounds[0].warmup, of.frames)
+    assert min(spent) >= driver.seconds
+    return spent
 
 
 def near(expected: float, within: float = WITHIN) -> Any:  # Any: pytest names no type for it
@@ -63,17 +66,17 @@ def test_each_stage_and_the_total_are_what_was_injected_within_3_percent(clip: C
     detector, engine = BusyDetector(0.004), BusyEngine(0.006)
     m = measured(play(clip, detector, engine, one := job(), silent), one)
     first = m.rounds[0].warmup
-    detecting = counted(detector.ledger, m)
+    detecting = counted(detector, m)
     assert m.detection_fps == near(1 / fmean(detecting))
     assert m.latency_ms["detection"].p50 == near(1000 * median(detecting))
     # Classification is the engine with crop and decode, and lies between two detections.
     calls = detector.ledger.calls[first : first + FRAMES + 1]
     between = [after[0] - before[1] for before, after in pairwise(calls)]
-    least, most = fmean(counted(engine.ledger, m)), fmean(between)
+    least, most = fmean(counted(engine, m)), fmean(between)
     assert 1 / m.classification_fps / least >= 1 - WITHIN
     assert 1 / m.classification_fps / most <= 1 + WITHIN
     p50 = m.latency_ms["classification"].p50 / 1000
-    assert p50 / median(counted(engine.ledger, m)) >= 1 - WITHIN
+    assert p50 / median(counted(engine, m)) >= 1 - WITHIN
     assert p50 / median(between) <= 1 + WITHIN
     ends = [end for _, end in engine.ledger.calls]
     total = FRAMES / (ends[first + FRAMES - 1] - ends[first - 1])
@@ -87,7 +90,7 @@ def test_two_exclusive_stages_reach_the_slower_ones_rate(clip: Clip) -> None:
     first, ends = m.rounds[0].warmup, [end for _, end in engine.ledger.calls]
     total = FRAMES / (ends[first + FRAMES - 1] - ends[first - 1])
     assert m.total_fps.mean == near(total)
-    assert m.total_fps.mean <= 1.03 * m.ceiling_fps <= 1.06 / fmean(counted(engine.ledger, m))
+    assert m.total_fps.mean <= 1.03 * m.ceiling_fps <= 1.06 / fmean(counted(engine, m))
 
 
 def test_the_engine_alone_is_what_was_injected_within_3_percent() -> None:
@@ -95,9 +98,9 @@ def test_the_engine_alone_is_what_was_injected_within_3_percent() -> None:
     m = measured(call(engine, one := job(mode="engine"), silent), one)
     ends = [end for _, end in engine.ledger.calls]
     first = m.rounds[0].warmup
-    assert m.classification_fps == near(1 / fmean(counted(engine.ledger, m)))
+    assert m.classification_fps == near(1 / fmean(counted(engine, m)))
     assert m.total_fps.mean == near(FRAMES / (ends[first + FRAMES - 1] - ends[first - 1]))
-    assert m.latency_ms["classification"].p50 == near(1000 * median(counted(engine.ledger, m)))
+    assert m.latency_ms["classification"].p50 == near(1000 * median(counted(engine, m)))
 
 
 def test_a_stall_of_10_ms_every_100_frames_shows_in_p99_and_in_the_verdict() -> None:
@@ -106,7 +109,7 @@ def test_a_stall_of_10_ms_every_100_frames_shows_in_p99_and_in_the_verdict() -> 
     spread = m.latency_ms["classification"]
     assert spread.p99 is not None
     assert spread.p99 >= 12
-    assert spread.p50 == near(1000 * median(counted(engine.ledger, m)))
+    assert spread.p50 == near(1000 * median(counted(engine, m)))
     assert any("stalls" in reason for reason in m.verdict)
 
 
@@ -125,13 +128,14 @@ def test_a_camera_faster_than_the_stages_loses_frames(clip: Clip) -> None:
     first, ends = m.rounds[0].warmup, [end for _, end in engine.ledger.calls]
     assert m.total_fps.mean == near(FRAMES / (ends[first + FRAMES - 1] - ends[first - 1]))
     came = 200 * m.rounds[0].seconds
-    assert m.frames + m.dropped == pytest.approx(came, abs=3)
+    late = 200 * m.latency_ms["age"].max / 1000  # frames that came while one was carried
+    assert m.frames + m.dropped == pytest.approx(came, abs=3 + late)
     assert m.dropped >= FRAMES / 2
 
 
 def test_a_camera_slower_than_the_stages_sets_the_rate(clip: Clip) -> None:
-    one = job(paced=100.0, frames=100)
+    one = job(paced=100.0, frames=300)
     m = measured(play(clip, BusyDetector(0.0), BusyEngine(0.001), one, silent), one)
-    # Late by what other work holds up, never early.
+    # Late by what other work holds up, never early: 3 % of three seconds are 90 ms of it.
     assert m.total_fps.mean <= 103
     assert m.frames + m.dropped >= 0.9 * 100 * m.rounds[0].seconds
