@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,27 +38,38 @@ class Classifier:
         spec = self.engine.spec
         with short_work:
             batch = tensor(detected.frame.image_bgr, detected.faces, spec.preprocessing)
-        raw = self.engine.infer(batch)
-        with short_work:
-            return self._decode(raw, spec, detected.frame.sequence)
+        return decoded(self.engine.infer(batch), spec, detected.frame.sequence)
 
-    @staticmethod
-    def _decode(raw: NDArray[np.float32], spec: ModelSpec, sequence: int) -> tuple[Expression, ...]:
-        if not np.isfinite(raw).all():
+
+def decoded(raw: NDArray[np.float32], spec: ModelSpec, sequence: int) -> tuple[Expression, ...]:
+    """One expression a row of the engine's answer, (N, K); InferenceError where it is none.
+
+    Plain Python: right after a network's run, which leaves nothing in the caches, NumPy's calls
+    for a few numbers cost 85 us and this 11."""
+    answers = raw.tolist()
+    for row in answers:
+        if not all(map(math.isfinite, row)):
+            value = next(value for value in row if not math.isfinite(value))
             raise InferenceError(
-                f"{spec.name} answered {raw[~np.isfinite(raw)][0]} for frame "
+                f"{spec.name} answered {value} for frame "
                 f"{sequence}: the model is broken or its precision overflows. "
                 f"Export it again, or try it in FP32"
             )
-        if spec.output == "probs" and (
-            raw.min() < -SLACK or abs(raw.sum(axis=1) - 1).max() > SLACK
-        ):
+        if spec.output == "probs" and (min(row) < -SLACK or abs(sum(row) - 1) > SLACK):
             raise InferenceError(
-                f"{spec.name} answered {raw[0].round(2).tolist()}: these are no probabilities, as "
-                "its description says. Set output = 'logits' there"
+                f"{spec.name} answered {[round(value, 2) for value in row]}: these are no "
+                "probabilities, as its description says. Set output = 'logits' there"
             )
-        probs = softmax(raw, spec.temperature) if spec.output == "logits" else raw
-        return tuple(Expression(spec.labels, tuple(row)) for row in probs.tolist())
+    if spec.output == "logits":
+        answers = [_softmax(row, spec.temperature) for row in answers]
+    return tuple(Expression(spec.labels, tuple(row)) for row in answers)
+
+
+def _softmax(logits: list[float], temperature: float) -> list[float]:
+    greatest = max(logits)
+    powers = [math.exp((logit - greatest) / temperature) for logit in logits]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def softmax(logits: NDArray[np.float32], temperature: float = 1.0) -> NDArray[np.float32]:

@@ -130,16 +130,18 @@ def normalise(crops: NDArray[np.uint8], how: Preprocessing) -> NDArray[np.float3
     """(N, h, w, 3) uint8 blue-green-red -> (N, channels, h, w): `(x / 255 - mean) / std`."""
     n, height, width, _ = crops.shape
     out = np.empty((n, how.channels, height, width), np.float32)
-    before: tuple[GreyImage, float, float] | None = None
-    for channel, (plane, mean, std) in enumerate(
-        zip(_channels(crops, how), how.mean, how.std, strict=True)
-    ):
-        if before is not None and before[0] is plane and before[1:] == (mean, std):
-            out[:, channel] = out[:, channel - 1]  # grey once more: half the cost of a look-up
-        else:
-            # cv2.LUT: three times as fast as indexing the table with the pixels.
-            out[:, channel] = cv2.LUT(plane, _table(mean, std)).reshape(n, height, width)
-        before = plane, mean, std
+    channels = list(zip(_channels(crops, how), how.mean, how.std, strict=True))
+
+    def normalised(plane: GreyImage, mean: float, std: float) -> NDArray[np.float32]:
+        # cv2.LUT: three times as fast as indexing the table with the pixels.
+        values = cv2.LUT(plane, _table(mean, std))
+        return np.asarray(values, np.float32).reshape(n, 1, height, width)
+
+    if len({(id(plane), mean, std) for plane, mean, std in channels}) == 1:
+        out[:] = normalised(*channels[0])  # grey in each: looked up once
+    else:
+        for at, channel in enumerate(channels):
+            out[:, at : at + 1] = normalised(*channel)
     return out
 
 
