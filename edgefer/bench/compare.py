@@ -33,7 +33,7 @@ rate fell by just what others took, and that went from 80 % to 33 % within ten m
 
 HOST = ("device", "cpu", "cores")
 CONDITIONS = ("mode", "paced", "batch", "clip_sha256", "detector", "workers", "detect_every",
-              "still", "deadline")  # fmt: skip
+              "still", "deadline", "power_mode")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

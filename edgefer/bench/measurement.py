@@ -129,6 +129,10 @@ class Measurement:
         return searched / self.frames
 
     @property
+    def power_mode(self) -> str | None:
+        return self.vitals.power_mode
+
+    @property
     def rates(self) -> tuple[float, ...]:
         """The total of each round."""
         return tuple(one.total_fps for one in self.rounds)

@@ -74,13 +74,28 @@ def test_unlike_hosts_are_refused_unless_forced(changed: dict[str, object]) -> N
 
 
 @pytest.mark.parametrize(
-    "changed", [{"mode": "engine"}, {"paced": 30.0}, {"detector": "haar"}, {"clip_sha256": "2"}]
+    "changed",
+    [
+        {"mode": "engine"},
+        {"paced": 30.0},
+        {"detector": "haar"},
+        {"clip_sha256": "2"},
+        {"detect_every": 3},
+        {"still": 0.002},
+        {"deadline": 0.1},
+    ],
 )
 def test_unlike_conditions_are_refused_unless_forced(changed: dict[str, object]) -> None:
     other = report(dataclasses.replace(measurement(), **changed))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=next(iter(changed))):
         compare(NAMES, report(), other)
     assert compare(NAMES, report(), other, force=True).unlike
+
+
+def test_another_power_mode_is_an_unlike_machine() -> None:
+    five_watts = dataclasses.replace(measurement().vitals, power_mode="5W")
+    with pytest.raises(ConfigError, match="power_mode None and 5W"):
+        compare(NAMES, report(), report(measurement(vitals=five_watts)))
 
 
 def test_engines_are_paired_by_name_and_two_files_of_one_engine_each_are_meant() -> None:
