@@ -12,8 +12,10 @@ def sampled(**changed: object) -> Sampled:
     """Of a machine that shows nothing else than `changed`."""
     with Sampler() as sampler:
         pass
-    blind: dict[str, object] = {"degrees": {}, "watts": None, "watts_of": None, "joules": None, "mhz": {},
-             "throttling": None, "power_mode": None}  # fmt: skip
+    blind: dict[str, object] = {
+        "degrees": {}, "watts": None, "watts_of": None, "joules": None, "mhz": {},
+        "throttling": None, "power_mode": None,
+    }  # fmt: skip
     return dataclasses.replace(sampler.sampled, **(blind | changed))  # type: ignore[arg-type]
 
 
