@@ -10,16 +10,19 @@ import sys
 
 from benchmarks import (
     cameras,
+    classify,
     enginehost,
     exclusive,
     following,
     handover,
     overload,
+    peers,
     pipeline,
     readme,
     scaling,
     start,
     tracking,
+    yunet,
 )
 from benchmarks.claims import RESULTS
 from edgefer.cli import main as edgefer
@@ -29,8 +32,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--readme-only", action="store_true", help="measure nothing")
     if not parser.parse_args().readme_only:
-        for benchmark in (pipeline, exclusive, overload, handover, enginehost, cameras, tracking,
-                          following, scaling, start):  # fmt: skip
+        for benchmark in (pipeline, peers, yunet, classify, exclusive, overload, handover,
+                          enginehost, cameras, tracking, following, scaling, start):  # fmt: skip
             benchmark.main()
         code = edgefer(["bench", "--json", str(RESULTS / "bench.json")])
         if code:
