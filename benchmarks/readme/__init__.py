@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.readme.model import accuracy, runs
 from benchmarks.readme.service import faults, soak
 from benchmarks.readme.speed import rates, runtimes
+from benchmarks.readme.zoo import zoo
 from edgefer.files import replacing
 
 README = Path(__file__).parents[2] / "README.md"
@@ -15,6 +16,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 SECTIONS: dict[str, Callable[[], str]] = {
     "measured: make bench": rates,
+    "zoo: edgefer bench --zoo": zoo,
     "runtimes: python -m benchmarks.runtimes": runtimes,
     "accuracy: edgefer-export evaluate --robustness --json": accuracy,
     "budget: edgefer-export runs --json": lambda: runs("budget"),

@@ -32,8 +32,8 @@ OTHERS_SHARE = 0.5
 rate fell by just what others took, and that went from 80 % to 33 % within ten minutes."""
 
 HOST = ("device", "cpu", "cores")
-CONDITIONS = ("mode", "paced", "batch", "clip_sha256", "detector", "workers", "detect_every",
-              "still", "deadline", "power_mode")  # fmt: skip
+CONDITIONS = ("mode", "paced", "batch", "clip_sha256", "detector", "workers", "threads",
+              "detect_every", "still", "deadline", "power_mode")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

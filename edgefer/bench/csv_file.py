@@ -36,7 +36,8 @@ def _row(report: Report, m: Measurement) -> dict[str, object]:
         "unlike": ", ".join(report.unlike(m)),
     }
     for name in ("model_sha256", "network", "parameters", "macs", "precision", "input", "runtime",
-                 "accuracy", "mode", "paced", "batch", "detector", "workers"):  # fmt: skip
+                 "accuracy", "mode", "paced", "batch", "detector", "workers",
+                 "threads"):  # fmt: skip
         row[name] = getattr(m, name)
     row["rounds"] = len(m.rounds)
     for name in ("frames", "faces", "faces_per_frame", "dropped", "detect_every", "still",

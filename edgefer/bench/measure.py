@@ -140,6 +140,7 @@ def summary(
         batch=job.batch if job.mode == "engine" else 0,
         detector=first.detector,
         workers=first.workers,
+        threads=job.config.engine.threads,
         clip_sha256=first.clip_sha256,
         frames=sum(one.frames for one in rounds),
         faces=sum(one.faces for one in series),

@@ -69,6 +69,8 @@ class Measurement:
     """Faces in one call; 0 where it is as many as a frame has."""
     detector: str
     workers: int
+    threads: int
+    """Inside the runtimes, each."""
     clip_sha256: str
     frames: int
     faces: int

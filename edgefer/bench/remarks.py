@@ -20,7 +20,8 @@ Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 
 def verdicts(report: Report) -> str:
     """Each engine's; those that have the same share a line."""
-    return _lines(_together((name(m), f": {m.stability}") for m in report.engines))
+    said = [("", name(m), f": {m.stability}") for m in report.engines]
+    return _lines(_together(said, len(report.engines)))
 
 
 def notes(report: Report) -> str:
@@ -29,21 +30,21 @@ def notes(report: Report) -> str:
     for m in report.engines:
         if traits := report.unlike(m):
             words = f" not like {name(report.first)}: other {', '.join(traits)}"
-            unlike.append((f"{UNLIKE} {name(m)}", words))
+            unlike.append((UNLIKE, name(m), words))
         if m.gate.passed is False:
-            answers.append((f"{WRONG} {name(m)}", f": no rank, wrong answers: {m.gate.why}"))
+            answers.append((WRONG, name(m), f": no rank, wrong answers: {m.gate.why}"))
         elif m.gate.passed is None:
-            answers.append((name(m), f": answers not checked, {m.gate.why}"))
+            answers.append(("", name(m), f": answers not checked, {m.gate.why}"))
         else:
-            answers.append((name(m), f" against ONNX Runtime fp32: {m.gate.why}"))
+            answers.append(("", name(m), f" against ONNX Runtime fp32: {m.gate.why}"))
         if m.accuracy == UNTRAINED:
-            accuracy.append((f"{BLANK} {name(m)}", f": {UNTRAINED}"))
+            accuracy.append((BLANK, name(m), f": {UNTRAINED}"))
         elif m.accuracy:
-            accuracy.append((name(m), f": accuracy on {m.accuracy}"))
+            accuracy.append(("", name(m), f": accuracy on {m.accuracy}"))
         if m.mode == "pipeline" and m.searched_share < 1:
             shares = (f"{word} {m.looks[look] / m.frames:.1%}" for look, word in _LOOKS.items())
-            answers.append((name(m), f": frames {', '.join(shares)}"))
-    return _lines(_together([*unlike, *answers, *accuracy]))
+            answers.append(("", name(m), f": frames {', '.join(shares)}"))
+    return _lines(_together([*unlike, *answers, *accuracy], len(report.engines)))
 
 
 _LOOKS = {"detect": "searched", "follow": "followed", "still": "still"}
@@ -112,8 +113,9 @@ def context(report: Report) -> str:
 
 def _played(report: Report) -> list[str]:
     m = report.first
+    inside = f"{counted(m.threads, 'thread')} inside the runtime"
     if m.mode == "engine":
-        return [f"drawn faces, {m.batch} in a call, one thread"]
+        return [f"drawn faces, {m.batch} in a call, one call at a time, {inside}"]
     how = f"paced at {m.paced:g} FPS" if m.paced else "as fast as it goes"
     if m.detect_every == 1:
         search = "every frame is searched for faces"
@@ -126,16 +128,19 @@ def _played(report: Report) -> list[str]:
         search += f"; dropped when older than {m.deadline:g} s"
     return [
         f"clip {report.clip['url']}, {how}",
-        f"detector {m.detector}, {counted(m.workers, 'worker')}; {search}",
+        f"detector {m.detector}, {counted(m.workers, 'worker')}, {inside}; {search}",
     ]
 
 
-def _together(said: Iterable[tuple[str, str]]) -> list[str]:
-    """Lines of subject and words; subjects of the same words share a line."""
-    subjects: dict[str, list[str]] = {}
-    for subject, words in said:
-        subjects.setdefault(words, []).append(subject)
-    return [", ".join(names) + words for words, names in subjects.items()]
+def _together(said: Iterable[tuple[str, str, str]], engines: int) -> list[str]:
+    """Lines of mark, engine and words; engines of the same words share a line."""
+    subjects: dict[tuple[str, str], list[str]] = {}
+    for mark, engine, words in said:
+        subjects.setdefault((mark, words), []).append(engine)
+    return [
+        f"{mark} {'all' if 1 < engines == len(names) else ', '.join(names)}{words}".strip()
+        for (mark, words), names in subjects.items()
+    ]
 
 
 def as_lists(*paragraphs: str) -> list[str]:

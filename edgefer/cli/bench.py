@@ -183,8 +183,8 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
 
 def _models_of(folder: Path) -> list[str]:
     """Raises ConfigError where there is none."""
-    if found := sorted(str(path) for path in folder.glob("*") if path.suffix in FORMATS):
-        return found
+    if found := [path for path in folder.glob("*") if path.suffix in FORMATS]:
+        return [str(path) for path in sorted(found, key=lambda path: (path.stem, path.suffix))]
     raise ConfigError(f"--zoo {folder}: it is no folder with {', '.join(FORMATS)} files")
 
 

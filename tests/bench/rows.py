@@ -32,7 +32,7 @@ def measurement(
         engine=name, model_sha256="0" * 64, parameters=21, parameters_from="file", macs=1_000_000,
         precision="fp32", input="8x8x3", runtime="onnxruntime 1 CPU", accuracy="", network="",
         gate=Gate(True, "the same"), roof_ms=None, mode="pipeline", paced=0.0, batch=0,
-        detector="yunet 320", workers=2, clip_sha256="1" * 64, frames=1000 * len(rates),
+        detector="yunet 320", workers=2, threads=1, clip_sha256="1" * 64, frames=1000 * len(rates),
         faces=1000 * len(rates), dropped=0, detect_every=1, still=0.0, deadline=0.0,
         looks={"detect": 1000 * len(rates), "follow": 0, "still": 0},
         total_fps=rate_interval(rates), detection_fps=200.0, classification_fps=200.0,

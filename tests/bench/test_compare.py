@@ -80,6 +80,7 @@ def test_unlike_hosts_are_refused_unless_forced(changed: dict[str, object]) -> N
         {"paced": 30.0},
         {"detector": "haar"},
         {"clip_sha256": "2"},
+        {"threads": 2},
         {"detect_every": 3},
         {"still": 0.002},
         {"deadline": 0.1},

@@ -74,7 +74,9 @@ def test_models_that_nobody_trained_are_marked_and_said_to_be_for_speed_only() -
     rows = [measurement(name, accuracy=UNTRAINED) for name in ("a.onnx", "b.onnx")]
     for shown in (text(report(*rows)), markdown(report(*rows))):
         assert "a° " in shown
-        assert "° a, ° b: untrained, speed only" in shown
+        assert "° all: untrained, speed only" in shown
+    some = text(report(rows[0], measurement("c.onnx")))
+    assert "° a: untrained, speed only" in some
 
 
 def test_engines_of_which_the_same_is_said_share_a_line() -> None:
