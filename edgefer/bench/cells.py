@@ -53,16 +53,17 @@ def ms(value: float | None) -> str:
 
 def reach(interval: Interval) -> str:
     """How far the interval reaches, as a share of the mean."""
-    if not math.isfinite(interval.low + interval.high):
+    if math.isnan(interval.low):
         return "-"
     far = max(interval.mean - interval.low, interval.high - interval.mean) / interval.mean
     return f"±{100 * far:.1f}%" if far < 0.9995 else ">100%"
 
 
 def between(interval: Interval) -> str:
-    if not math.isfinite(interval.low + interval.high):
+    if math.isnan(interval.low):
         return "-"
-    return f"{interval.low:,.1f} to {interval.high:,.1f}"
+    high = f"{interval.high:,.1f}" if math.isfinite(interval.high) else "any"
+    return f"{interval.low:,.1f} to {high}"
 
 
 def parameters(m: Measurement) -> str:

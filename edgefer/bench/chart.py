@@ -40,7 +40,10 @@ def bars(report: Report, path: Path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     names, rates = [m.engine.removesuffix(".onnx") for m in rows], [m.total_fps for m in rows]
-    reach = [[_arm(rate, rate.low) for rate in rates], [_arm(rate, rate.high) for rate in rates]]
+    # An interval of few, unlike rounds may be endless: the bars set the scale, and it leaves it.
+    most = 1.25 * max(rate.mean for rate in rates)
+    reach = [[_arm(rate, rate.low, most) for rate in rates],
+             [_arm(rate, rate.high, most) for rate in rates]]  # fmt: skip
     axes.barh(
         range(len(rows)),
         [rate.mean for rate in rates],
@@ -49,8 +52,8 @@ def bars(report: Report, path: Path) -> None:
         ecolor=INK,
         capsize=3,
     )
-    # An interval of few, unlike rounds may be endless: the bars set the scale.
-    axes.set_xlim(0, 1.25 * max(rate.mean for rate in rates))
+    axes.set_xlim(0, most)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_yticks(range(len(rows)), names)
     axes.set_xlabel(
         ("faces" if report.first.mode == "engine" else "frames") + " a second, 95 % interval"
@@ -65,6 +68,8 @@ def bars(report: Report, path: Path) -> None:
         figure.savefig(file, format="png")
 
 
-def _arm(rate: Interval, end: float) -> float:
-    """Of an error bar; none of one round."""
-    return abs(end - rate.mean) if math.isfinite(end) else 0.0
+def _arm(rate: Interval, end: float, most: float) -> float:
+    """Of an error bar; none of one round, and beyond the scale where there is no end."""
+    if math.isnan(end):
+        return 0.0
+    return min(abs(end - rate.mean), 2 * most)

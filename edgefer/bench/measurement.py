@@ -148,7 +148,10 @@ class Measurement:
         """From what `without_nan` made of `to_json`."""
         values = _numbers(cls, {key: fields[key] for key in fields if key not in DERIVED})
         values["gate"] = Gate(**fields["gate"])
-        values["total_fps"] = Interval(**_numbers(Interval, fields["total_fps"]))
+        total = Interval(**_numbers(Interval, fields["total_fps"]))
+        if math.isnan(total.high) and not math.isnan(total.low):  # JSON has no inf either
+            total = dataclasses.replace(total, high=math.inf)
+        values["total_fps"] = total
         values["latency_ms"] = {
             stage: Spread(**_numbers(Spread, spread))
             for stage, spread in fields["latency_ms"].items()

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 import struct
 import sys
 from pathlib import Path
 
 import pytest
 
-from edgefer.bench.chart import bars
+from edgefer.bench.chart import _arm, bars
 from edgefer.bench.gate import Gate
 from edgefer.bench.layout import markdown, text
 from edgefer.bench.measurement import Measurement
@@ -16,6 +17,7 @@ from edgefer.bench.progress import Progress
 from edgefer.bench.remarks import NO_VITALS
 from edgefer.bench.report import Report
 from edgefer.bench.reported import TABLE_1
+from edgefer.bench.statistics import Interval
 from edgefer.bench.vitals import Vitals
 from edgefer.errors import NotInstalled
 from edgefer.spec import UNTRAINED
@@ -133,6 +135,17 @@ def test_a_report_survives_its_file(tmp_path: Path) -> None:
     assert again.engines[0] == of.engines[0]
 
 
+def test_an_interval_without_an_end_stays_so_in_a_file(tmp_path: Path) -> None:
+    wild = measurement(rates=(100.0, 10.0, 300.0))
+    assert wild.total_fps.high == math.inf
+    of = report(wild)
+    of.write_json(tmp_path / "r.json")
+    again = Report.read_json(tmp_path / "r.json")
+    assert again.engines[0].total_fps == wild.total_fps
+    assert ">100%" in text(again)
+    assert " to any |" in markdown(again)
+
+
 def test_a_chart_is_a_png_with_all_rows(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="pip install 'edgefer[charts]'")
     sizes: list[tuple[int, int]] = []
@@ -144,6 +157,13 @@ def test_a_chart_is_a_png_with_all_rows(tmp_path: Path) -> None:
         width, height = struct.unpack(">II", head[16:24])
         sizes.append((width, height))
     assert sizes[1][1] > sizes[0][1]  # a row more is a bar more
+
+
+def test_an_interval_without_an_end_leaves_the_chart_and_one_round_has_none() -> None:
+    endless = Interval(100.0, 40.0, math.inf)
+    assert _arm(endless, endless.high, most=125.0) > 25
+    assert _arm(endless, endless.low, most=125.0) == 60
+    assert _arm(Interval(100.0, math.nan, math.nan), math.nan, most=125.0) == 0
 
 
 def test_without_matplotlib_a_chart_names_what_to_install(
