@@ -1,6 +1,6 @@
 """Faces that are followed, or taken from a picture that did not change: how much faster, how right?
 
-    python -m benchmarks.following [--rounds 5] [--frames 360] [--detector auto]
+    python -m benchmarks.following [--rounds 7] [--frames 240] [--detector auto]
 
 Three drawn people move about (demo://), forth and back, stamped as by a camera of 30 frames a
 second and carried as fast as it goes. What a frame that is not searched says is held against what
@@ -162,7 +162,7 @@ class Case:
         return tuple(one.skipped for one in self.runs)
 
 
-def main(rounds: int = 5, frames: int = 360, detector: str = "auto") -> None:
+def main(rounds: int = 7, frames: int = 240, detector: str = "auto") -> None:
     clip = load_clip(PEOPLE, CLIP_FRAMES)
     quiet = still(clip)
     with closing(open_detector(DetectorConfig(name=detector))) as finder, \
@@ -226,7 +226,7 @@ def claims(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=360)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--frames", type=int, default=240)
     parser.add_argument("--detector", choices=["auto", "yunet", "haar"], default="auto")
     main(**vars(parser.parse_args()))

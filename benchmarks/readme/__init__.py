@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.readme.curves import following, scaling
 from benchmarks.readme.model import accuracy, runs
 from benchmarks.readme.service import faults, soak
 from benchmarks.readme.speed import rates, runtimes
@@ -18,6 +19,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "measured: make bench": rates,
     "zoo: edgefer bench --zoo": zoo,
     "runtimes: python -m benchmarks.runtimes": runtimes,
+    "following: python -m benchmarks.following": following,
+    "scaling: python -m benchmarks.scaling": scaling,
     "accuracy: edgefer-export evaluate --robustness --json": accuracy,
     "budget: edgefer-export runs --json": lambda: runs("budget"),
     "ablation: edgefer-export runs --json": lambda: runs("ablation"),
