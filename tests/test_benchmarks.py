@@ -19,12 +19,12 @@ from benchmarks import (
     exclusive,
     handover,
     pipeline,
-    readme,
     tracking,
 )
 from benchmarks.claims import Claim, in_turns
 from benchmarks.faults.__main__ import FAULTS
 from benchmarks.faults.outcome import Outcome, Row
+from benchmarks.readme import service
 from benchmarks.slopes import BLOCKS, line
 from benchmarks.slowed import Slowed
 from benchmarks.soak import Sample, logged
@@ -191,13 +191,13 @@ def test_the_names_of_faults_are_different() -> None:
 
 
 def test_the_readmes_tables_of_the_daemon_tell_what_was_measured() -> None:
-    for table, words in ((readme.faults(), "person needed"), (readme.soak(), "slope")):
+    for table, words in ((service.faults(), "person needed"), (service.soak(), "slope")):
         assert words in table
         assert max(map(len, table.splitlines())) <= 100
 
 
 def test_no_fault_needs_a_person() -> None:
-    assert "**yes**" not in readme.faults()
+    assert "**yes**" not in service.faults()
 
 
 def test_a_slowed_engine_spends_a_ninth_more_and_answers_the_same() -> None:

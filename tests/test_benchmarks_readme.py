@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import readme
 from benchmarks.claims import RESULTS
-from benchmarks.readme import common
+from benchmarks.readme import README, common
+from benchmarks.readme.curves import following, scaling
 
 
 def altered(
@@ -26,11 +26,11 @@ def altered(
 def test_the_curves_are_there_and_explained_by_their_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert (readme.README.parent / "benchmarks/results/scaling.png").is_file()
-    assert "benchmarks/results/scaling.png" in readme.scaling()
+    assert (README.parent / "benchmarks/results/scaling.png").is_file()
+    assert "benchmarks/results/scaling.png" in scaling()
     cost = {"frame": 6.6, "face": 1.1, "knee": 6.0}
     record = altered("scaling", tmp_path, monkeypatch, cost=cost, workers=17)
-    told = readme.scaling()
+    told = scaling()
     for words in ("6.6 ms of a processor", "1.1 ms more", "at 6.0 faces", "all 17 cores"):
         assert words in " ".join(told.split())
     assert f"| {record['faces'][-1]['fps']:.1f} |" in told
@@ -42,6 +42,6 @@ def test_following_tells_how_often_nothing_was_searched(
     record = json.loads((RESULTS / "following.json").read_text())
     skipped = record["skipped"] | {"still, gate": 0.77, "every 3": 0.55}
     altered("following", tmp_path, monkeypatch, skipped=skipped)
-    told = " ".join(readme.following().split())
+    told = " ".join(following().split())
     assert "left out 77 % of the searches" in told
     assert "| 55 % |" in told
