@@ -3,9 +3,9 @@
 Each call into OpenCV or NumPy lets go of Python's interpreter lock and asks for it back. While
 another worker is awake it takes the lock in between, and the hand-over costs more than a call of
 some microseconds: two workers that prepare tensors at the same time are slower than one after the
-other. So the stretches of small calls before and after a network's run are held under one lock,
-and the network's run, which is nine tenths of the time, is not. Measured by
-`python -m benchmarks.pipeline`.
+other. So the stretch of small calls that makes a classifier's tensor is held under one lock, and
+the networks' runs, nine tenths of the time, are not. It gains 2 % on two idle cores; what gains
+more is to make fewer calls (detectors/yunet_graph.py). `python -m benchmarks.pipeline` measures it.
 """
 
 from __future__ import annotations

@@ -122,9 +122,9 @@ def _load(path: Path) -> ModelProto:
 
     try:
         return onnx.load(str(path))
-    except (OSError, DecodeError):
-        open_session(path, threads=1)  # it says what is wrong with the file
-        raise
+    except (OSError, DecodeError) as exc:
+        open_session(path, threads=1)  # it says better what is wrong with the file
+        raise ModelError(f"cannot read {path}: {exc}") from exc
 
 
 def _described(graph: GraphProto, path: Path) -> tuple[int, int] | None:
