@@ -27,7 +27,7 @@ def test_the_curves_are_there_and_explained_by_their_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (README.parent / "benchmarks/results/scaling.png").is_file()
-    assert "benchmarks/results/scaling.png" in scaling()
+    assert "(results/scaling.png)" in scaling()
     cost = {"frame": 6.6, "face": 1.1, "knee": 6.0}
     record = altered("scaling", tmp_path, monkeypatch, cost=cost, workers=17)
     told = scaling()

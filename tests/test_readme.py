@@ -1,15 +1,35 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from benchmarks.readme import README, replaced
+import pytest
+
+from benchmarks.readme import PAGES, README, replaced
 from edgefer.config import Config
 from edgefer.config_file import to_toml
 
 
-def test_the_measured_tables_are_those_of_the_result_files() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert replaced(text) == text, "run: python -m benchmarks --readme-only"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_the_measured_tables_are_those_of_the_result_files(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert replaced(page) == text, "run: python -m benchmarks --readme-only"
+
+
+def test_every_page_that_a_page_points_to_is_there() -> None:
+    for page in (*PAGES, *README.parent.glob("*/README.md")):
+        text = page.read_text(encoding="utf-8")
+        for target, _, anchor in (
+            link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", text)
+        ):
+            if "://" in target:
+                continue
+            there = page.parent / target if target else page
+            assert there.exists(), f"{page}: {target}"
+            if anchor:
+                titles = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.M)
+                known = [re.sub(r"[^a-z0-9 -]", "", t.lower()).replace(" ", "-") for t in titles]
+                assert anchor in known, f"{page}: {target}#{anchor}"
 
 
 def test_the_configuration_shown_is_the_one_that_is_read() -> None:

@@ -1,49 +1,61 @@
-"""The README's measured tables, made from the files in `results`: never typed."""
+"""The measured tables of the manuals, made from the files in `results`: never typed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.readme.curves import following, scaling
-from benchmarks.readme.model import accuracy, runs
+from benchmarks.readme.model import accuracy, robustness, runs
 from benchmarks.readme.service import faults, soak
-from benchmarks.readme.speed import rates, runtimes
+from benchmarks.readme.speed import claims, rates, runtimes
 from benchmarks.readme.zoo import zoo
 from edgefer.files import replacing
 
-README = Path(__file__).parents[2] / "README.md"
+REPOSITORY = Path(__file__).parents[2]
+README = REPOSITORY / "README.md"
 
+Sections = Mapping[str, Callable[[], str]]
+"""What stands between `<!-- NAME -->` and `<!-- /NAME's first word -->`."""
 
-SECTIONS: dict[str, Callable[[], str]] = {
-    "measured: make bench": rates,
-    "zoo: edgefer bench --zoo": zoo,
-    "runtimes: python -m benchmarks.runtimes": runtimes,
-    "following: python -m benchmarks.following": following,
-    "scaling: python -m benchmarks.scaling": scaling,
-    "accuracy: edgefer-export evaluate --robustness --json": accuracy,
-    "budget: edgefer-export runs --json": lambda: runs("budget"),
-    "ablation: edgefer-export runs --json": lambda: runs("ablation"),
-    "faults: python -m benchmarks.faults": faults,
-    "soak: python -m benchmarks.soak": soak,
+PAGES: dict[Path, Sections] = {
+    README: {
+        "measured: make bench": rates,
+        "zoo: edgefer bench --zoo": zoo,
+        "runtimes: python -m benchmarks.runtimes": runtimes,
+        "following: python -m benchmarks.following": following,
+        "accuracy: edgefer-export evaluate --robustness --json": accuracy,
+    },
+    REPOSITORY / "benchmarks" / "README.md": {
+        "claims: make bench": claims,
+        "scaling: python -m benchmarks.scaling": scaling,
+        "faults: python -m benchmarks.faults": faults,
+        "soak: python -m benchmarks.soak": soak,
+    },
+    REPOSITORY / "export" / "README.md": {
+        "robustness: edgefer-export evaluate --robustness --json": robustness,
+        "budget: edgefer-export runs --json": lambda: runs("budget"),
+        "ablation: edgefer-export runs --json": lambda: runs("ablation"),
+    },
 }
-"""What stands between `<!-- NAME -->` and `<!-- /NAME's first word -->` in the README."""
 
 
-def replaced(text: str) -> str:
-    """The README with its measured parts made anew."""
-    for name, make in SECTIONS.items():
+def replaced(page: Path) -> str:
+    """The page's text with its measured parts made anew."""
+    text = page.read_text(encoding="utf-8")
+    for name, make in PAGES[page].items():
         begin, end = f"<!-- {name} -->", f"<!-- /{name.partition(':')[0]} -->"
         before, _, rest = text.partition(begin)
         _, found, after = rest.partition(end)
         if not found:
-            raise ValueError(f"{README} has no {begin} ... {end}")
+            raise ValueError(f"{page} has no {begin} ... {end}")
         text = f"{before}{begin}\n{make()}\n{end}{after}"
     return text
 
 
 def write() -> None:
-    """Replace the README's measured part."""
-    text = README.read_text(encoding="utf-8")
-    with replacing(README) as file:
-        file.write(replaced(text).encode())
+    """Replace the measured part of each page."""
+    for page in PAGES:
+        text = replaced(page)
+        with replacing(page) as file:
+            file.write(text.encode())

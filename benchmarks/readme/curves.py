@@ -66,7 +66,7 @@ def scaling() -> str:
         f"for each other, and p99 age goes from {one['p99_ms']:.0f} to {most['p99_ms']:.0f} ms."
     )
     how = f"{record['how']}; {_where(record)}."
-    picture = "![Total FPS and p99 age, against faces and cameras](benchmarks/results/scaling.png)"
+    picture = "![Total FPS and p99 age, against faces and cameras](results/scaling.png)"
     parts = [picture, markdown_table(head, rows), *map(wrapped, (of_faces, of_cameras, how))]
     return "\n\n".join(parts)
 

@@ -10,19 +10,25 @@ from edgefer.tables import markdown_table
 
 
 def accuracy() -> str:
-    """How right the shipped model is, and where it is less so."""
+    """How right the shipped model is."""
     record = result("accuracy")
-    by_label = [
+    rows = [
         [name, *(_share(rows[key]) for key in ("all", "without_leak"))]
         for name, rows in record["scores"].items()
     ]
-    table = markdown_table(["accuracy by", "all rows", "no copies of training rows"], by_label)
-    variants = [
+    head = ["accuracy by", "all rows", "no copies of training rows"]
+    return f"{markdown_table(head, rows)}\n\n{_where(record)}"
+
+
+def robustness() -> str:
+    """And where it is less so."""
+    record = result("accuracy")
+    rows = [
         [v["name"], f"{100 * v['accuracy']:.1f} %", _points(v["change"], v["interval"])]
         for v in record["robustness"]["variants"]
     ]
-    changed = markdown_table(["pictures changed by", "accuracy", "change, points"], variants)
-    return f"{table}\n\n{changed}\n\n{_where(record)}"
+    head = ["pictures changed by", "accuracy", "change, points"]
+    return f"{markdown_table(head, rows)}\n\n{_where(record)}"
 
 
 def runs(name: str) -> str:

@@ -1,4 +1,4 @@
-"""How fast it is: the bench's table, the claims, and what has a section of its own."""
+"""How fast it is: the bench's table, the claims, and the runtimes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from edgefer.tables import markdown_table, number
 
 
 def rates() -> str:
-    """The bench's table and the claims', each with where it was measured."""
-    bench = layout.markdown(Report.read_json(RESULTS / "bench.json"))
+    """The bench's table."""
+    return layout.markdown(Report.read_json(RESULTS / "bench.json"))
+
+
+def claims() -> str:
+    """What each benchmark claims of the project's own speed, and where it was measured."""
     rows, environment = [], {}
     for path in sorted(RESULTS.glob("*.json")):
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))  # Any: JSON
         if record["schema"] == "edgefer.claims/1":
             environment = record["environment"]
             rows += [_row(path.stem, claim) for claim in record["claims"]]
-    claims = markdown_table(["claim (`python -m benchmarks.NAME`)", "median", "range", "n", "goal"],
-                            rows)  # fmt: skip
+    head = ["claim (`python -m benchmarks.NAME`)", "median", "range", "n", "goal"]
     where = (
         f"{environment['cpu']}, {environment['cores']} cores, Python {environment['python']}, "
         f"commit {str(environment['git'])[:12]}"
     )
-    return f"{bench}\n\n{claims}\n\n{where}"
+    return f"{markdown_table(head, rows)}\n\n{where}"
 
 
 def runtimes() -> str:
