@@ -95,7 +95,7 @@ class Running:
             if fingerprint(config) != self._models.opened.fingerprint:
                 opened = await asyncio.to_thread(open_models, config)
             # What a secret's name stands for may have changed.
-            if before.http != config.http or config.http.token:
+            if (before.http, before.web) != (config.http, config.web) or config.http.token:
                 web = self._web_of(config)
             secret = config.mqtt.password or config.webhook.token
             if _outlet_settings(before) != _outlet_settings(config) or opened or secret:
@@ -222,7 +222,7 @@ class Running:
             if self._web_part is not None:
                 self._web_part.report(state, reason)
 
-        return Web(config.http, self.health, self._metrics, self.status, report=report)
+        return Web(config, self.health, self._metrics, self.status, report=report)
 
     async def _close_web(self) -> None:
         if self._web is not None and self._web_task is not None:

@@ -95,6 +95,7 @@ class Connection(H11Protocol):
         super().__init__(*args, **more)
         self._began = self.loop.time()
         self._deadline: asyncio.TimerHandle
+        self.app_state = {"connection": self}  # for `allow`, in each request's state
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -104,6 +105,12 @@ class Connection(H11Protocol):
             held = Counter(each._host for each in everybody)
             max(everybody, key=lambda each: (held[each._host], -each._began))._cut()
 
+    def allow(self, seconds: float) -> None:
+        """Let what is asked now take so long from now on, as an upload or a stream may."""
+        if not self.transport.is_closing():
+            self._deadline.cancel()
+            self._deadline = self.loop.call_later(seconds, self._cut)
+
     def on_response_complete(self) -> None:
         self._deadline.cancel()
         self._deadline = self.loop.call_later(PATIENCE, self._cut)
@@ -111,6 +118,7 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
+        self.app_state = {}
         super().connection_lost(exc)
 
     @property

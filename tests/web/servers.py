@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from edgefer.config import Config
 from edgefer.health import Health, State
 from edgefer.outputs import HttpConfig
 from edgefer.sinks.metrics import Metrics
@@ -37,7 +38,7 @@ class Daemon:
         return self.state
 
     def web(self, config: HttpConfig, report: Callable[[State, str], object] | None = None) -> Web:
-        return Web(config, self.health, self.metrics, self.status, report=report)
+        return Web(Config(http=config), self.health, self.metrics, self.status, report=report)
 
 
 class Server:
