@@ -12,15 +12,20 @@ PAPER = (24, 24, 24)
 
 
 def annotate(image_bgr: Image, reading: Reading) -> Image:
-    """A new (H, W, 3) uint8 picture with each face's box, expression and probability."""
+    """A new (H, W, 3) uint8 picture with each face's box, track, expression and probability.
+
+    `image_bgr` is the reading's frame, or the same in another size.
+    """
     picture: Image = image_bgr.copy()
     scale = max(0.4, picture.shape[1] / 1280)
     thick = max(1, round(2 * scale))
-    for face, expression in zip(reading.faces, reading.expressions, strict=True):
+    size = picture.shape[1] / reading.size[0]
+    tracks = [f"{face.track} " for face in reading.tracked] or [""] * len(reading.faces)
+    for face, expression, track in zip(reading.faces, reading.expressions, tracks, strict=True):
         box = face.box
-        corner = (round(box.x1), round(box.y1))
-        cv2.rectangle(picture, corner, (round(box.x2), round(box.y2)), INK, thick)
-        text = f"{expression.label} {expression.probability:.0%}"
+        corner = (round(box.x1 * size), round(box.y1 * size))
+        cv2.rectangle(picture, corner, (round(box.x2 * size), round(box.y2 * size)), INK, thick)
+        text = f"{track}{expression.label} {expression.probability:.0%}"
         (width, height), drop = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
         x = int(np.clip(corner[0], 0, max(0, picture.shape[1] - width)))
         y = max(corner[1] - drop, height)

@@ -29,7 +29,9 @@ try:
 
     from edgefer.web.access import Access
     from edgefer.web.app import OPERATIONS, application
+    from edgefer.web.benching import Bench
     from edgefer.web.connections import Listener
+    from edgefer.web.limits import BODIES, Room, body_limit
     from edgefer.web.live import Live
     from edgefer.web.operations import Operation
     from edgefer.web.predicting import Predicting
@@ -72,7 +74,18 @@ class Web:
         access = _access(config, address, self._in_url)
         self.live = live or Live(web)
         self._predicting = Predicting(lend, web.uploads)
-        site = Site(config, health, metrics, status, self.live, self._predicting, access)
+        self._bench = Bench()
+        site = Site(
+            config=config,
+            health=health,
+            metrics=metrics,
+            status=status,
+            live=self.live,
+            predicting=self._predicting,
+            access=access,
+            room=Room(BODIES * body_limit(web)),
+            bench=self._bench,
+        )
         operations: Sequence[Operation] = OPERATIONS
         pages: Sequence[Route] = ()
         if web.pages:
@@ -121,6 +134,8 @@ class Web:
         finally:
             keeping.cancel()
             self._predicting.close()
+            self.live.close()
+            await self._bench.close()
             self._ended.set()
 
     async def close(self) -> None:
@@ -169,13 +184,14 @@ def _for_people(site: Site) -> tuple[tuple[Operation, ...], list[Route]]:
     """The operations and the routes of [web] pages. Imported only where they are asked for: their
     libraries take memory and time. Raises NotInstalled."""
     try:
-        from edgefer.web import api, pages, steps_api
+        import python_multipart  # noqa: F401 - Starlette asks for it only with the first form
+
+        from edgefer.web import api, pages
     except ModuleNotFoundError as exc:
         raise NotInstalled(
             "the pages need jinja2 and python-multipart: pip install 'edgefer[web]'"
         ) from exc
-    operations = (*OPERATIONS, *api.operations(), *steps_api.OPERATIONS)
-    return operations, pages.pages(site)
+    return api.operations(site.config.web), pages.pages(site)
 
 
 def _listen(host: str, port: int) -> socket.socket:

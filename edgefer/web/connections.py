@@ -33,6 +33,9 @@ PLACES = 64
 WAITING = 256
 """Connections that the kernel holds until the event loop takes them; more wait a second longer."""
 
+WAITING_BYTES = 65536
+"""Bytes of a stream that the kernel keeps, or twice as many: one picture or two."""
+
 HEAD = 8192
 """Bytes of a request's head."""
 
@@ -110,6 +113,11 @@ class Connection(H11Protocol):
         if not self.transport.is_closing():
             self._deadline.cancel()
             self._deadline = self.loop.call_later(seconds, self._cut)
+
+    def stream(self) -> None:
+        """What is sent now has no end: little of it waits in the kernel for who reads slowly."""
+        sock = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING_BYTES)
 
     def on_response_complete(self) -> None:
         self._deadline.cancel()

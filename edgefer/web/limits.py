@@ -1,15 +1,24 @@
-"""How often somebody may ask."""
+"""How often somebody may ask, and how much may be in memory for it."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from edgefer.outputs import WebConfig
 from edgefer.timing import clock as real_clock
+from edgefer.web.answers import Busy
 
 KNOWN = 1024
 """Clients that are told apart; who has not come for longest is forgotten first."""
+
+FORM = 65536
+"""Bytes of a form around its pictures."""
+
+BODIES = 4
+"""Bodies of the largest size that are in memory at once; of smaller ones, so many more."""
 
 
 class Rate:
@@ -31,3 +40,26 @@ class Rate:
         if len(self._left) > KNOWN:
             self._left.popitem(last=False)
         return wait
+
+
+def body_limit(config: WebConfig) -> int:
+    """Bytes of a body at most: of all its pictures together."""
+    return int(config.megabytes * 1e6) + FORM
+
+
+class Room:
+    """Memory for bodies."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    @contextmanager
+    def take(self, size: int) -> Iterator[None]:
+        """Raises Busy where so much is not left."""
+        if size > self._left:
+            raise Busy("others send pictures already; come again")
+        self._left -= size
+        try:
+            yield
+        finally:
+            self._left += size

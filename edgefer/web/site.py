@@ -17,6 +17,8 @@ from edgefer.web.answers import Busy
 
 if TYPE_CHECKING:
     from edgefer.web.access import Access
+    from edgefer.web.benching import Bench
+    from edgefer.web.limits import Room
     from edgefer.web.live import Live
     from edgefer.web.predicting import Predicting
 
@@ -58,3 +60,7 @@ class Site:
     """Runs work with the models."""
     access: Access
     """Sessions, and the tokens of forms."""
+    room: Room
+    """Memory for what visitors send."""
+    bench: Bench
+    """Benches that visitors begin."""
