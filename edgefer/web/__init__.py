@@ -103,6 +103,11 @@ class Web:
         return self._port
 
     @property
+    def url(self) -> str:
+        """Where to ask, such as http://127.0.0.1:8377/."""
+        return f"http://{self._in_url}:{self._port}/"
+
+    @property
     def standing(self) -> tuple[State, str]:
         """How it stands, and why it is not ok."""
         return self._standing

@@ -122,7 +122,7 @@ class Live:
         seen.watchers += 1
         if seen.drawing is None:
             seen.drawing = asyncio.create_task(self._draw(seen), name=f"drawing {name}")
-        number = -1
+        number = seen.number - bool(seen.jpeg)  # one that is there already is new to who comes
         try:
             while not seen.closed:
                 with suppress(asyncio.TimeoutError):
