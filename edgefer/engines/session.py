@@ -64,6 +64,13 @@ def open_session(path: Path, threads: int, device: Device = "cpu") -> InferenceS
     return _session(ort, path, head, _cpu_options(ort, threads), _CPU)
 
 
+def open_made(model: bytes, path: Path) -> InferenceSession:
+    """A session on the processor over a model that was made of the file at `path`; one thread
+    computes. Raises NotInstalled without ONNX Runtime, ModelError where it cannot use it."""
+    ort = _onnxruntime()
+    return _session(ort, path, model[:64], _cpu_options(ort, 1), _CPU, model)
+
+
 def _head(path: Path) -> bytes:
     """The file's first bytes; raises ModelError where there are none."""
     try:
@@ -86,9 +93,11 @@ def _cpu_options(ort: Any, threads: int) -> Any:
     return options
 
 
-def _session(ort: Any, path: Path, head: bytes, options: Any, provider: str) -> InferenceSession:
+def _session(
+    ort: Any, path: Path, head: bytes, options: Any, provider: str, model: bytes = b""
+) -> InferenceSession:
     try:
-        return ort.InferenceSession(str(path), options, providers=[provider])
+        return ort.InferenceSession(model or str(path), options, providers=[provider])
     except _errors() as exc:
         raise ModelError(_fault(path, head, exc)) from exc
 
