@@ -57,6 +57,11 @@ class YuNet:
         self._shrink = Shrink(config.size)
         self._canvas = _Canvas(fixed)
 
+    def working(self, image_bgr: Image) -> Image:
+        """The picture that it looks at, (h, w, 3) uint8, without the padding."""
+        small: Image = self._shrink(image_bgr).copy()
+        return small
+
     def detect(self, image_bgr: Image) -> tuple[Face, ...]:
         """Faces with landmarks, the most certain first.
 
