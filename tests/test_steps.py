@@ -215,6 +215,14 @@ def test_where_the_model_cannot_be_opened_up_the_reason_is_told_and_all_else_sho
     assert "probabilities" in names(found)
 
 
+def test_the_reason_does_not_tell_where_the_model_lies(tmp_path: Path, image: Image) -> None:
+    model = tmp_path / "absent.onnx"
+    found = step_by_step(image, 0, FixedDetector((LEFT,)), MeanEngine(), model)
+    why = str(named(found, "maps").values["why"])
+    assert "absent.onnx" in why
+    assert str(tmp_path) not in why
+
+
 def test_the_detectors_picture_is_the_one_it_searches(shared: Path) -> None:
     image = read_image(shared / "media" / "astronaut.png")
     small = Shrink(320)(image)
@@ -266,6 +274,12 @@ def test_maps_that_hold_nothing_are_drawn_dark() -> None:
     assert shown == 3
     assert sheet[0, 0].tolist() == sheet[30, 30].tolist()
     assert drawing.about_zero(np.zeros((2, 2), np.float32)).shape[0] > 0
+
+
+def test_maps_that_overflow_are_drawn_all_the_same() -> None:
+    maps = np.ones((3, 4, 4), np.float32)
+    maps[0, 0, 0], maps[1] = np.inf, np.nan
+    assert drawing.tiles(maps)[0].dtype == np.uint8
 
 
 def test_a_crop_that_reaches_over_the_edge_is_outlined(image: Image) -> None:

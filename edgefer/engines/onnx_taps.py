@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
+LARGEST = 100_000_000
+"""Bytes of a file that is looked into: four times as much memory is taken meanwhile, on a device
+whose cameras go on."""
 LEAST = 3
 """Rows and columns that a map needs to tell places apart."""
 PLACES = 16
@@ -76,9 +79,9 @@ class Inside:
 def look_inside(path: Path, row: Array) -> Inside:
     """What the model at `path` computes for `row`, (1, C, h, w) float32 as its engine takes it.
 
-    Opens the file twice and computes a few hundred times what follows the last map: 0.1 s for a
-    small network. Raises NotInstalled without `onnx` or ONNX Runtime, ModelError where the graph
-    has no map to show, InferenceError where it fails.
+    Makes two sessions of the file, and computes up to some 250 times what follows the last map:
+    0.1 s for a small network. Raises NotInstalled without `onnx` or ONNX Runtime, ModelError where
+    the file is too large or its graph has no map to show, InferenceError where it fails.
     """
     graph = _Graph(_loaded(path), path)
     blocks = graph.blocks()
@@ -192,16 +195,21 @@ class _Graph:
         return self._cut(self._between(name, self.scores), given, [self.scores])
 
     def _cut(self, nodes: Sequence[NodeProto], given: ValueInfoProto, names: list[str]) -> bytes:
-        from onnx import helper
+        from onnx import TensorProto, helper
 
         needed = {name for node in nodes for name in node.input}
+        unknown = (TensorProto.FLOAT, ())
         answers = [
-            helper.make_tensor_value_info(name, self._described[name][0], None) for name in names
+            helper.make_tensor_value_info(name, self._described.get(name, unknown)[0], None)
+            for name in names
         ]
         stored = [tensor for name, tensor in self._stored.items() if name in needed]
         graph = helper.make_graph(nodes, "cut", [given], answers, stored)
         model = helper.make_model(
-            graph, opset_imports=self._model.opset_import, ir_version=self._model.ir_version
+            graph,
+            opset_imports=self._model.opset_import,
+            ir_version=self._model.ir_version,
+            functions=self._model.functions,
         )
         content: bytes = model.SerializeToString()
         return content
@@ -248,6 +256,10 @@ def _loaded(path: Path) -> ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
+        size = path.stat().st_size
+        if size > LARGEST:
+            raise ModelError(f"{path.name} has {size / 1e6:.0f} MB; up to {LARGEST / 1e6:.0f} are "
+                             "looked into")  # fmt: skip
         model: ModelProto = onnx.load(str(path))
     except OSError as exc:
         raise ModelError(f"cannot read {path}: {exc.strerror or exc}") from exc

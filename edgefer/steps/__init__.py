@@ -218,7 +218,7 @@ def _inside(model: Path, row: Array) -> tuple[Inside | None, str]:
     try:
         return look_inside(model, row), ""
     except EdgeferError as exc:
-        return None, str(exc)
+        return None, str(exc).replace(str(model), model.name)  # where it lies is for its owner
 
 
 def _missing(name: str, fault: str, model: Path) -> Step:

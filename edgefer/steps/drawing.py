@@ -110,6 +110,7 @@ def tiles(maps: Array) -> tuple[Image, int, float]:
     One scale for all, as they are to be compared; it ends where one value in 100 is higher, as few
     values would leave all others dark.
     """
+    maps = np.nan_to_num(maps)  # of a model in float16 that overflows
     strongest = np.argsort(-maps.max(axis=(1, 2)), kind="stable")[:TILES]
     chosen = maps[strongest]
     end = float(np.quantile(chosen, 0.99)) or 1.0
@@ -146,7 +147,7 @@ def scaled(picture: Image, low: float, high: float, table: Image) -> Image:
     side[:, 10:22] = bar[:, None]
     for number, y in ((high, 12), (low, height - 4)):
         cv2.putText(
-            side, f"{number:.3g}", (26, y), cv2.FONT_HERSHEY_SIMPLEX, 0.4, INK, 1, cv2.LINE_AA
+            side, f"{number:.2g}", (26, y), cv2.FONT_HERSHEY_SIMPLEX, 0.4, INK, 1, cv2.LINE_AA
         )
     return np.hstack([picture, side])
 

@@ -41,7 +41,7 @@ class Say:
 
     def __init__(self, texts: Texts, labels: Mapping[str, str], comma: bool) -> None:
         self._texts, self._labels = texts, labels
-        self._formatter = _Comma() if comma else string.Formatter()
+        self._formatter = _Numbers(comma)
 
     def told(self, found: Steps) -> dict[str, Any]:
         """The steps as JSON."""
@@ -70,12 +70,17 @@ class Say:
         return self._formatter.vformat(text, (), named)
 
 
-class _Comma(string.Formatter):
-    """Writes 0.5 as 0,5."""
+class _Numbers(string.Formatter):
+    """Writes fractions with the language's comma or point, and minus as minus."""
+
+    def __init__(self, comma: bool) -> None:
+        self._point = "," if comma else "."
 
     def format_field(self, value: Any, format_spec: str) -> str:  # Any: as the base class has it
         text = str(super().format_field(value, format_spec))
-        return text.replace(".", ",") if isinstance(value, float) else text
+        if not isinstance(value, float):
+            return text
+        return text.replace("-", "\u2212").replace(".", self._point)
 
 
 def read_sayings() -> dict[str, Say]:

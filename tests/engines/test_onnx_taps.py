@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from edgefer.engines import onnx_taps
 from edgefer.engines.onnx_taps import PLACES, look_inside
 from edgefer.engines.ort import OrtEngine
 from edgefer.errors import ModelError, NotInstalled
@@ -161,6 +162,15 @@ def test_a_model_without_maps_is_told_from_a_broken_one(tmp_path: Path, row: Arr
         look_inside(tmp_path / "broken.onnx", row)
     with pytest.raises(ModelError, match="cannot read"):
         look_inside(tmp_path / "absent.onnx", row)
+
+
+def test_a_model_too_large_to_be_copied_is_refused(
+    tmp_path: Path, row: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = blocks_onnx(tmp_path / "blocks.onnx")
+    monkeypatch.setattr(onnx_taps, "LARGEST", path.stat().st_size - 1)
+    with pytest.raises(ModelError, match="looked into"):
+        look_inside(path, row)
 
 
 def test_without_the_package_onnx_the_remedy_is_told(
