@@ -1,4 +1,4 @@
-"""What the page about this program tells: of the model that answers, and of the parts it stands on."""
+"""What the page About tells: of the model that answers, and of the parts edgefer stands on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PARTS: Final = {
     "paho-mqtt": "EPL-2.0 or BSD-3-Clause",
     "prometheus-client": "Apache-2.0 and BSD-2-Clause",
 }
-"""Package -> licence, as the packages' own metadata says. YuNet, where it is pulled, is under MIT."""
+"""Package -> licence, as the packages' own metadata says."""
 
 
 @dataclass(frozen=True, slots=True)

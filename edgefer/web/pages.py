@@ -66,8 +66,7 @@ class Pages:
         self._templates = environment()
 
     async def live(self, request: Request) -> Response:
-        allowed = self._site.config.web.preview
-        cameras = [camera.name for camera in self._site.config.cameras] if allowed else []
+        cameras = list(self._site.live.cameras) if self._site.config.web.preview else []
         return self._page(request, "live", cameras=cameras)
 
     async def plain(self, name: str, request: Request) -> Response:

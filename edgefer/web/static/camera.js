@@ -52,6 +52,7 @@ export class Camera {
   stand(told) {
     const before = this.state;
     this.state = told;
+    this.node.dataset.state = told.state;
     this.parts.state.dataset.state = told.state;
     put(this.parts.state, texts[told.state] ?? told.state);
     this.parts.reason.hidden = !told.reason;
@@ -69,9 +70,13 @@ export class Camera {
     this.age();
   }
 
+  /** Nothing is known any more; what is below must not jump. */
   offline() {
     this.connected = false;
-    clearTimeout(this.again);
+    this.parts.picture.style.minHeight = `${this.parts.picture.offsetHeight}px`;
+    this.stop();
+    this.parts.state.dataset.state = "lost";
+    put(this.parts.state, texts.unknown);
     this.age();
   }
 
@@ -88,7 +93,8 @@ export class Camera {
     put(this.parts.caption, texts.stale);
     const [title, text] = this.parts.missing.children;
     const allowed = this.state?.preview ?? true;
-    put(title, allowed ? texts.no_picture : texts.no_preview);
+    const missing = this.connected ? texts.no_picture : texts.no_connection;
+    put(title, allowed ? missing : texts.no_preview);
     put(text, allowed ? "" : texts.no_preview_how);
     if (!live) this.reading({ faces: [] });
   }
@@ -111,6 +117,7 @@ export class Camera {
 
   loaded() {
     this.parts.image.hidden = false;
+    this.parts.picture.style.minHeight = "";
     this.age();
     if (!this.streamed) this.again = setTimeout(() => this.start(), PICTURE);
   }

@@ -54,6 +54,7 @@ function online() {
   if (connected) return;
   connected = true;
   at("lost").hidden = true;
+  document.body.classList.remove("stale");
   at("connection").dataset.state = "ok";
   put(at("connection"), texts.connected);
   if (everConnected) put(at("said"), texts.back);
@@ -67,6 +68,7 @@ function offline() {
   lost(texts.lost);
   if (!connected) return;
   connected = false;
+  document.body.classList.add("stale");
   put(at("said"), texts.lost);
   for (const camera of cameras.values()) camera.offline();
 }

@@ -24,7 +24,7 @@ export const percent = (value) => shares.format(value);
 
 /** Seconds as "2 h 13 min". */
 export function span(seconds) {
-  if (seconds < 60) return `${number(seconds, seconds < 10 ? 1 : 0)} ${texts.seconds}`;
+  if (seconds < 60) return `${number(seconds, seconds < 10 && !Number.isInteger(seconds) ? 1 : 0)} ${texts.seconds}`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} ${texts.minutes}`;
   const hours = Math.floor(minutes / 60);

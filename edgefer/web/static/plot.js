@@ -2,7 +2,7 @@
 
 import { drawn, number } from "./page.js";
 
-const WIDTH = 640;
+const WIDEST = 704;
 const ROW = 30;
 const LETTER = 7.2; // px of one letter, about
 const TOP = 8;
@@ -10,13 +10,14 @@ const AXIS = 26;
 
 /** `rows`: {name, value, low, high, other}; low and high may be null. `decimals` of the values. */
 export function barChart(rows, title, decimals = 1) {
-  const names = Math.min(240, 12 + LETTER * Math.max(...rows.map((row) => row.name.length)));
-  const room = WIDTH - names - 64;
+  const width = Math.min(WIDEST, document.getElementById("result").clientWidth - 40);
+  const names = Math.min(0.4 * width, 12 + LETTER * Math.max(...rows.map((row) => row.name.length)));
+  const room = width - names - 64;
   const ends = rows.flatMap((row) => [row.value, row.high ?? row.value]).filter(Number.isFinite);
   const largest = Math.max(...rows.map((row) => row.value));
   // An interval of few, unlike rounds may be endless: the bars set the scale.
   const most = Math.min(Math.max(...ends), 1.4 * largest) || 1;
-  const ticks = scale(most);
+  const ticks = scale(most, width < 500 ? 2 : 4);
   const reach = ticks.at(-1);
   const x = (value) => names + (room * Math.max(0, Math.min(value, reach))) / reach;
   const height = TOP + rows.length * ROW + AXIS;
@@ -29,7 +30,7 @@ export function barChart(rows, title, decimals = 1) {
     const middle = y + ROW / 2;
     marks.push(
       drawn("text", { x: names - 10, y: middle + 4.5, "text-anchor": "end" }, shortened(row.name, (names - 12) / LETTER)),
-      drawn("rect", { class: row.other ? "bar other" : "bar", x: names, y: y + 7, width: x(row.value) - names, height: ROW - 14, rx: 2 }),
+      drawn("rect", { class: row.other ? "mark other" : "mark", x: names, y: y + 7, width: x(row.value) - names, height: ROW - 14, rx: 2 }),
     );
     let end = x(row.value);
     if (Number.isFinite(row.low) && Number.isFinite(row.high)) {
@@ -40,14 +41,14 @@ export function barChart(rows, title, decimals = 1) {
     marks.push(drawn("text", { x: end + 8, y: middle + 4.5 }, number(row.value, decimals)));
   });
   const told = rows.map((row) => `${row.name} ${number(row.value, decimals)}`).join(", ");
-  return drawn("svg", { class: "plot", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `${title}: ${told}` }, ...marks);
+  return drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${told}` }, ...marks);
 }
 
 const shortened = (name, letters) => (name.length > letters ? `${name.slice(0, letters - 1)}…` : name);
 
 /** Round numbers from 0 to at least `most`. */
-function scale(most) {
-  const rough = most / 4;
+function scale(most, parts) {
+  const rough = most / parts;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= rough);
   return Array.from({ length: Math.ceil(most / step) + 1 }, (_, n) => n * step);

@@ -9,7 +9,7 @@ export function section(title, ...parts) {
 }
 
 /** `columns`: [text, kind]; kind "number" is set to the right, "wide" gets room. */
-export function table(caption, columns, rows) {
+export function table(caption, columns, rows, seen = true) {
   const head = columns.map(([text, kind]) => element("th", { scope: "col", class: kind ?? null }, text));
   const body = rows.map((row) =>
     element(
@@ -21,7 +21,7 @@ export function table(caption, columns, rows) {
   const made = element(
     "table",
     {},
-    element("caption", {}, caption),
+    element("caption", { class: seen ? null : "unseen" }, caption),
     element("thead", {}, element("tr", {}, ...head)),
     element("tbody", {}, ...body),
   );
@@ -66,9 +66,8 @@ const kinds = {
     const faces = engines[0].mode === "engine";
     const unit = faces ? texts.faces_rate : texts.total;
     const bars = engines.map((row) => ({ name: short(row.engine), value: row.total_fps.mean, ...row.total_fps, other: row.gate.passed === false }));
-    const columns = [[texts.engine], [unit, "number"], [texts.interval, "number"], [texts.detection, "number"], [texts.classification, "number"], [texts.serial, "number"], [texts.overlap, "number"], [texts.latency, "number"], [texts.drops, "number"], [texts.verdict]];
+    const columns = [[texts.engine], [unit, "number"], [texts.interval, "number"], [texts.detection, "number"], [texts.classification, "number"], [texts.serial, "number"], [texts.overlap, "number"], [texts.verdict]];
     const rows = engines.map((row) => {
-      const age = row.latency_ms.age ?? row.latency_ms.classification ?? {};
       return [
         short(row.engine),
         number(row.total_fps.mean, 1),
@@ -77,13 +76,17 @@ const kinds = {
         number(row.classification_fps, 1),
         number(row.serial_fps, 1),
         number(row.overlap, 2),
-        [age.p50, age.p95, age.p99].map((value) => number(value, 1)).join(" / "),
-        number(row.dropped),
         judged(!row.verdict.length, texts.stable, texts.unstable),
       ];
     });
     const notes = engines.map((row) => `${short(row.engine)}: ${[...row.verdict, row.gate.why].filter(Boolean).join("; ")}`);
-    const models = table(texts.engines, [[texts.engine], [texts.runtime], [texts.precision], [texts.input], [texts.accuracy, "wide"]], engines.map((row) => [short(row.engine), row.runtime, row.precision, row.input, row.accuracy || "–"]));
+    const latencies = ({ latency_ms: { age, classification = {} } }) => ["p50", "p95", "p99"].map((at) => number((age ?? classification)[at], 1)).join(" / ");
+    const models = table(
+      texts.engines,
+      [[texts.engine], [texts.runtime], [texts.precision], [texts.input], [texts.latency, "number"], [texts.drops, "number"], [texts.accuracy, "wide"]],
+      engines.map((row) => [short(row.engine), row.runtime, row.precision, row.input, latencies(row), number(row.dropped), row.accuracy || "–"]),
+      false,
+    );
     return [section(unit, barChart(bars, unit), table(texts.bars, columns, rows), list(notes)), section(texts.engines, models)];
   },
 

@@ -48,7 +48,7 @@ function show(told, face) {
     ),
   );
   at("contents").replaceChildren(
-    ...told.steps.map((step, n) => element("li", {}, element("a", { href: `#step-${n + 1}` }, title(step)))),
+    ...told.steps.map((step, n) => element("li", {}, element("a", { href: `#step-${n + 1}` }, step.title))),
   );
   at("steps").replaceChildren(...told.steps.map((step, n) => card(step, n, told.steps.length)));
   at("result").hidden = false;
@@ -56,22 +56,23 @@ function show(told, face) {
   if (!again) at("summary").focus();
 }
 
-const title = (step) => step.title ?? texts.names[step.name] ?? step.name;
-
 function card(step, n, of) {
-  return element(
-    "li",
-    { class: "card pad step", id: `step-${n + 1}`, "data-step": step.name },
+  const { facts, charts } = values(step.values);
+  const many = step.pictures.length > 2;
+  const words = element(
+    "div",
+    { class: "words" },
     element(
       "header",
       {},
-      element("span", { class: "place", "aria-label": say("step", { n: n + 1, of }) }, String(n + 1)),
-      element("h3", {}, title(step)),
+      element("span", { class: "place", role: "img", "aria-label": say("step", { n: n + 1, of }) }, String(n + 1)),
+      element("h3", {}, step.title),
     ),
     element("p", {}, step.sentence),
-    step.pictures?.length ? element("div", { class: "pictures" }, ...step.pictures.map(figure)) : null,
-    values(step.values ?? {}),
+    facts,
   );
+  const shown = element("div", { class: "pictures" }, ...step.pictures.map(figure), ...charts);
+  return element("li", { class: many ? "card pad step many" : "card pad step", id: `step-${n + 1}`, "data-step": step.name }, words, shown);
 }
 
 function figure({ caption, src }) {
@@ -92,28 +93,22 @@ function figure({ caption, src }) {
 function values(told) {
   const rows = [];
   const charts = [];
-  for (const [name, value] of Object.entries(told)) {
-    if (value === null || value === undefined) continue;
-    if (isNumbers(value)) charts.push(chart(name, value));
-    else rows.push(element("dt", {}, word(name)), element("dd", {}, written(value)));
+  for (const [name, words] of Object.entries(texts.shown)) {
+    if (!(name in told)) continue;
+    if (isTable(told[name])) charts.push(chart(words, told[name]));
+    else rows.push(element("div", {}, element("dt", {}, words), element("dd", {}, written(told[name]))));
   }
-  if (!rows.length && !charts.length) return null;
-  return element("div", { class: "values" }, rows.length ? element("dl", { class: "facts" }, ...rows) : null, ...charts);
+  return { facts: rows.length ? element("dl", {}, ...rows) : null, charts };
 }
 
-const word = (name) => texts.values[name] ?? name.replaceAll("_", " ");
+/** Labels with a number each. */
+const isTable = (value) => typeof value === "object" && !Array.isArray(value);
 
-/** A table of labels with a number each. */
-function isNumbers(value) {
-  if (typeof value !== "object" || Array.isArray(value)) return false;
-  return Object.values(value).length > 0 && Object.values(value).every(Number.isFinite);
-}
-
-function chart(name, value) {
+function chart(words, value) {
   const numbers = Object.values(value);
   const sum = numbers.reduce((all, one) => all + one, 0);
   const probabilities = numbers.every((one) => one >= 0) && Math.abs(sum - 1) < 0.01;
-  const caption = element("h4", { class: "soft tiny" }, word(name));
+  const caption = element("h4", { class: "soft tiny" }, words);
   return element("div", { class: "chart" }, caption, probabilities ? bars(value).list : signed(value));
 }
 
@@ -141,12 +136,9 @@ function half(share) {
 
 function written(value) {
   if (Array.isArray(value)) return value.map(written).join(value.some(Array.isArray) ? "; " : ", ");
-  if (typeof value === "number") return Number.isInteger(value) ? number(value) : number(value, Math.abs(value) < 10 ? 3 : 1);
-  if (typeof value === "boolean") return value ? texts.yes : texts.no;
-  if (value !== null && typeof value === "object") {
-    return Object.entries(value).map(([name, one]) => `${word(name)} ${written(one)}`).join(", ");
-  }
-  return texts.labels[value] ?? String(value);
+  if (typeof value !== "number") return String(value);
+  if (Number.isInteger(value)) return number(value);
+  return number(value, Math.abs(value) < 10 ? 3 : 1);
 }
 
 // --- where the reader is ---
