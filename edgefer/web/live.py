@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import cv2
@@ -125,8 +124,7 @@ class Live:
         number = seen.number - bool(seen.jpeg)  # one that is there already is new to who comes
         try:
             while not seen.closed:
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(seen.picture_after(number), QUIET)
+                await seen.picture_after(number)
                 number = seen.number
                 yield seen.jpeg
         finally:
@@ -210,9 +208,15 @@ class Seen:
         return Point(**told, age_ms=None if rates is None else age, dropped=tally.dropped)
 
     async def picture_after(self, number: int) -> None:
-        """Until there is a newer picture, or the camera is gone."""
-        while self.number <= number and not self.closed:
-            await self._changed.wait()
+        """Until there is a newer picture, QUIET seconds are over, or the camera is gone."""
+        # Not wait_for: up to Python 3.11 it may swallow the end of the task that waits.
+        until = clock() + QUIET
+        timer = asyncio.get_running_loop().call_later(QUIET, self._rouse)
+        try:
+            while self.number <= number and clock() < until and not self.closed:
+                await self._changed.wait()
+        finally:
+            timer.cancel()
 
     async def undrawn(self) -> Reading:
         """The newest reading with a picture that was not drawn yet."""
