@@ -1,4 +1,5 @@
-"""/v1/benchmarks: results of `edgefer bench` from one folder, and a short one on demand.
+"""/v1/benchmarks: results of `edgefer bench` and other measurements from one folder, and a short
+bench on demand.
 
 A result is asked for by a name that the listing gave; no part of a request becomes a path.
 """
@@ -6,6 +7,7 @@ A result is asked for by a name that the listing gave; no part of a request beco
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -31,23 +33,52 @@ FILES, LARGEST = 200, 4 << 20
 def found(site: Site) -> dict[str, Report]:
     """All results by name: those of the folder, then those that were begun here. Reads files."""
     reports: dict[str, Report] = {}
-    if site.config.web.benchmarks:
-        folder = Path(site.config.web.benchmarks).expanduser()
-        with suppress(OSError):
-            for path in sorted(folder.glob("*.json"))[:FILES]:
-                # Other files may lie there; what is no result is not listed.
-                with suppress(ConfigError, OSError):
-                    if path.is_file() and path.stat().st_size <= LARGEST:
-                        reports[path.stem] = Report.read_json(path)
+    for path in _files(site):
+        # Other files may lie there; what is no result is not listed.
+        with suppress(ConfigError, RecursionError):
+            reports[path.stem] = Report.read_json(path)
     return {**reports, **site.bench.own}
+
+
+def others(site: Site) -> dict[str, dict[str, Any]]:
+    """What else was measured, by name: JSON of the folder that says which of edgefer's schemas it
+    follows, as `python -m benchmarks` writes it. Reads files."""
+    records = {}
+    for path in _files(site):
+        with suppress(OSError, ValueError, RecursionError):
+            record = json.loads(path.read_bytes())
+            if isinstance(record, dict) and _kind(record) not in ("", "bench"):
+                records[path.stem] = record
+    return records
+
+
+def _kind(record: Mapping[str, Any]) -> str:
+    """The "claims" of "edgefer.claims/1"; "" where it says none."""
+    whose, _, kind = str(record.get("schema", "")).partition("/")[0].partition(".")
+    return kind if whose == "edgefer" else ""
+
+
+def _files(site: Site) -> list[Path]:
+    if not site.config.web.benchmarks:
+        return []
+    folder = Path(site.config.web.benchmarks).expanduser()
+    with suppress(OSError):
+        some = sorted(folder.glob("*.json"))[:FILES]
+        return [path for path in some if path.is_file() and path.stat().st_size <= LARGEST]
+    return []
 
 
 async def listing(site: Site, _: Request) -> Response:
     reports = await asyncio.to_thread(found, site)
+    more = await asyncio.to_thread(others, site)
     since = site.bench.since
     return json_answer(
         {
             "results": [_short(name, report) for name, report in reports.items()],
+            "others": [
+                {"name": name, "kind": _kind(record), "created": str(record.get("created", ""))}
+                for name, record in more.items()
+            ],
             "running": None if since is None else {"seconds": round(clock() - since, 1)},
             "failed": site.bench.failed,
         }
@@ -56,6 +87,8 @@ async def listing(site: Site, _: Request) -> Response:
 
 async def one(site: Site, request: Request) -> Response:
     name = request.path_params["name"]
+    if (record := (await asyncio.to_thread(others, site)).get(name)) is not None:
+        return json_answer({"name": name, **record})
     report = _named(await asyncio.to_thread(found, site), name)
     return json_answer({"name": name, **asdict(report)})
 
@@ -124,6 +157,7 @@ _PAIR = table(
 )
 _LISTING = table(
     results=array(_RESULT),
+    others=array(table(name=TEXT, kind=TEXT, created=TEXT)),
     running={"type": ["object", "null"], "properties": {"seconds": NUMBER}},
     failed=TEXT,
 )
@@ -139,7 +173,7 @@ OPERATIONS = (
                400: Answer("They have nothing in common.")},
               tuple(Parameter(n, "The name of a result.", TEXT, required=True) for n in "ab")),
     Operation("GET", "/v1/benchmarks/{name}", one, "One result, whole",
-              {200: Answer("As edgefer bench --json writes it.", {JSON: {"type": "object"}}),
+              {200: Answer("As its file has it.", {JSON: {"type": "object"}}),
                404: _NONE}, (_RESULT_NAME,)),
     Operation("POST", "/v1/benchmarks", begin, "Begin a short bench",
               {202: Answer("The name of the result to come.", {JSON: table(name=TEXT)}),

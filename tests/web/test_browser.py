@@ -54,9 +54,10 @@ def started(folder: Path, more: str = "", port: int = 0, cameras: str = CAMERA) 
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     folder = tmp_path_factory.mktemp("daemon")
     results = folder / "results"
-    results.mkdir()
+    kept = REPOSITORY / "benchmarks" / "results"
+    shutil.copytree(kept, results, ignore=shutil.ignore_patterns("*.md", "*.csv"))
     for name in ("before", "after"):
-        shutil.copy(REPOSITORY / "benchmarks" / "results" / "bench.json", results / f"{name}.json")
+        shutil.copy(kept / "bench.json", results / f"{name}.json")
     running = started(folder / "one", f'benchmarks = "{results}"\n')
     yield running
     running.end()
@@ -309,6 +310,22 @@ def test_two_results_are_compared(look: Open) -> None:
     page.wait_for_selector("#result h2:has-text('before : after')")
     assert "no significant difference" in page.locator("#result table").inner_text()
     tab.keep("benchmarks-compared")
+    assert tab.complaints == []
+
+
+def test_each_kind_of_result_is_shown(look: Open) -> None:
+    tab = look("benchmarks")
+    page = tab.page
+    names = page.locator("#list button").evaluate_all("all => all.map((one) => one.dataset.name)")
+    assert {"accuracy", "faults", "soak", "runtimes", "ablation", "cameras"} <= set(names)
+    for name in names:
+        page.click(f'#list button[data-name="{name}"]')
+        page.wait_for_selector(f'#list button[data-name="{name}"][aria-current]')
+        page.wait_for_selector(f"#result h2:has-text('{name}')")
+        assert page.locator("#result tbody tr").count() > 0
+        assert page.locator("#trouble").is_hidden()
+        assert tab.shut_out() == []
+        tab.keep(f"benchmarks-{name}")
     assert tab.complaints == []
 
 

@@ -25,9 +25,10 @@ async function tried(work) {
 
 async function list() {
   const told = await asked("/v1/benchmarks");
-  at("none").hidden = told.results.length > 0;
-  at("list").replaceChildren(...told.results.map((one) => element("li", {}, choice(one))));
-  const chosen = told.results.filter(comparable).map(({ name }) => name);
+  const all = [...told.results, ...told.others];
+  at("none").hidden = all.length > 0;
+  at("list").replaceChildren(...all.map((one) => element("li", {}, choice(one))));
+  const chosen = told.results.map(({ name }) => name); // the others each measure something of their own
   for (const [n, id] of ["a", "b"].entries()) {
     const kept = chosen.includes(at(id).value) ? at(id).value : chosen[Math.min(n, chosen.length - 1)];
     at(id).replaceChildren(...chosen.map((name) => element("option", { value: name, selected: name === kept }, name)));
@@ -36,13 +37,10 @@ async function list() {
   return told;
 }
 
-/** Of `edgefer bench`: the others each measure something of their own. */
-const comparable = (one) => one.engines !== undefined;
-
 function choice(one) {
   const when = one.created ? day.format(new Date(one.created)) : "";
   const best = one.engines?.[0];
-  const rate = best ? `${number(best.total_fps, 1)} ${one.mode === "engine" ? texts.faces_rate : "FPS"}` : one.kind;
+  const rate = best ? `${number(best.total_fps, 1)} ${one.mode === "engine" ? texts.faces_rate : "FPS"}` : texts.kinds[one.kind] ?? one.kind;
   return element(
     "button",
     { type: "button", "data-name": one.name, click: () => open(one.name) },
@@ -145,8 +143,8 @@ async function follow(name = null) {
 }
 
 tried(async () => {
-  const { results, running } = await list();
-  const first = results.find(comparable) ?? results[0];
+  const { results, others, running } = await list();
+  const first = results[0] ?? others[0];
   if (first) await open(first.name);
   if (running) await follow();
 });

@@ -124,13 +124,13 @@ const kinds = {
   },
 
   "edgefer.evaluation": ({ scores, expressions, dataset, split }) =>
-    Object.entries(scores).map(([name, { all, confusion }]) => {
+    Object.entries(scores).map(([name, { all }]) => {
       const recall = expressions.map((one) => ({ name: label(one), value: 100 * all.recall[one] }));
       const title = `${dataset} ${split}, ${name}: ${percent(all.accuracy)}, n ${number(all.n)}`;
       const parts = [barChart(recall, `${texts.recall}, %`)];
-      if (confusion) {
+      if (all.confusion) {
         const columns = [[""], ...expressions.map((one) => [label(one), "number"])];
-        parts.push(table(texts.confusion, columns, confusion.map((row, n) => [label(expressions[n]), ...row.map((value) => number(value))])));
+        parts.push(table(texts.confusion, columns, all.confusion.map((row, n) => [label(expressions[n]), ...row.map((value) => number(value))])));
       }
       return section(title, element("p", { class: "soft small" }, `${texts.recall}, %`), ...parts);
     }),
