@@ -171,7 +171,8 @@ def _access(config: Config, address: IPv4Address | IPv6Address, in_url: str) -> 
     if token is None and password is None and not address.is_loopback:
         raise ConfigError(
             f"http.host is {http.host}, which others can reach, and http.token is not set. "
-            'Name a file with a token there, or take host = "127.0.0.1"'
+            "Name a file with a token there, or one with web.password for the pages, or take "
+            'host = "127.0.0.1"'
         )
     # A page of the web whose name is made to lead to loopback is told by that name.
     names = {"localhost", "127.0.0.1", "[::1]", in_url} if address.is_loopback else frozenset()

@@ -25,9 +25,12 @@ class Busy(Refused):
         super().__init__(503, why, {"Retry-After": str(seconds)})
 
 
-def refuse(code: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
+def refuse(
+    code: int, why: str, headers: Mapping[str, str] | None = None, *, close: bool = True
+) -> Response:
     """A sentence; the connection is closed, so that nobody reads a body to its end."""
-    return PlainTextResponse(why + "\n", code, {"Connection": "close", **(headers or {})})
+    closing = {"Connection": "close"} if close else {}
+    return PlainTextResponse(why + "\n", code, {**closing, **(headers or {})})
 
 
 def json_answer(value: object, code: int = 200) -> Response:

@@ -82,6 +82,7 @@ def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Any:  # Any:
         try:
             return await handler(request)
         except Refused as refused:
-            return refuse(refused.code, refused.why, refused.headers)
+            may_have_body = request.method == "POST"
+            return refuse(refused.code, refused.why, refused.headers, close=may_have_body)
 
     return answered
