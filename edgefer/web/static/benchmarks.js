@@ -1,8 +1,9 @@
 // Results that were measured: one, two side by side, or a new one.
 
 import { asked, element, locale, number, put, say, span, texts } from "./page.js";
-import { interval, rendered, section, table } from "./results.js";
 import { barChart } from "./plot.js";
+import { rendered } from "./results.js";
+import { interval, section, short, table } from "./tables.js";
 
 const at = (id) => document.getElementById(id);
 const address = (name) => `/v1/benchmarks/${encodeURIComponent(name)}`;
@@ -31,7 +32,9 @@ async function list() {
   const chosen = told.results.map(({ name }) => name); // the others each measure something of their own
   for (const [n, id] of ["a", "b"].entries()) {
     const kept = chosen.includes(at(id).value) ? at(id).value : chosen[Math.min(n, chosen.length - 1)];
-    at(id).replaceChildren(...chosen.map((name) => element("option", { value: name, selected: name === kept }, name)));
+    at(id).replaceChildren(
+      ...chosen.map((name) => element("option", { value: name, selected: name === kept }, name)),
+    );
   }
   at("compare").querySelector("button").disabled = chosen.length < 2;
   return told;
@@ -40,7 +43,9 @@ async function list() {
 function choice(one) {
   const when = one.created ? day.format(new Date(one.created)) : "";
   const best = one.engines?.[0];
-  const rate = best ? `${number(best.total_fps, 1)} ${one.mode === "engine" ? texts.faces_rate : "FPS"}` : texts.kinds[one.kind] ?? one.kind;
+  const rate = best
+    ? `${number(best.total_fps, 1)} ${one.mode === "engine" ? texts.faces_rate : "FPS"}`
+    : (texts.kinds[one.kind] ?? one.kind);
   return element(
     "button",
     { type: "button", "data-name": one.name, click: () => open(one.name) },
@@ -84,24 +89,38 @@ at("compare").addEventListener("submit", (event) => {
   });
 });
 
+const ANY = 10; // an interval that reaches so far says nothing, as in edgefer bench compare
+
 function compared(found, a, b) {
   const rows = found.pairs.map((pair) => [
-    pair.engine,
+    short(pair.engine),
     number(pair.first_fps, 1),
     number(pair.second_fps, 1),
     `${number(pair.ratio, 3)} ×`,
-    interval(pair.low, pair.high, 3),
+    pair.high > ANY ? texts.anything : interval(pair.low, pair.high, 3),
     texts.verdicts[pair.verdict] ?? pair.verdict,
   ]);
   const bars = found.pairs.flatMap((pair) => [
-    { name: `${pair.engine}, ${a}`, value: pair.first_fps, other: true },
-    { name: `${pair.engine}, ${b}`, value: pair.second_fps },
+    { name: `${short(pair.engine)}, ${a}`, value: pair.first_fps, other: true },
+    { name: `${short(pair.engine)}, ${b}`, value: pair.second_fps },
   ]);
-  const columns = [[texts.engine], [a, "number"], [b, "number"], [texts.ratio, "number"], [texts.interval, "number"], [texts.verdict]];
-  const notes = [...found.unlike.map((what) => say("unlike", { what })), ...found.alone.map((name) => say("alone", { name }))];
+  const columns = [
+    [texts.engine],
+    [a, "number"],
+    [b, "number"],
+    [texts.ratio, "number"],
+    [texts.interval, "number"],
+    [texts.verdict],
+  ];
+  const notes = [
+    ...found.unlike.map((what) => say("unlike", { what })),
+    ...found.alone.map((name) => say("alone", { name })),
+  ];
   return section(
     texts.total,
-    notes.length ? element("ul", { class: "note warn" }, ...notes.map((note) => element("li", {}, note))) : null,
+    notes.length
+      ? element("ul", { class: "note warn" }, ...notes.map((note) => element("li", {}, note)))
+      : null,
     barChart(bars, texts.total),
     table(texts.compared, columns, rows),
   );

@@ -149,7 +149,8 @@ export class Camera {
   }
 
   add(key, face) {
-    const who = face.track === null ? say("face", { n: this.cards.size + 1 }) : say("track", { n: face.track });
+    const who =
+      face.track === null ? say("face", { n: this.cards.size + 1 }) : say("track", { n: face.track });
     const card = faceCard(face, who);
     this.cards.set(key, card);
     this.parts.faces.append(card.node);
@@ -170,7 +171,10 @@ export class Camera {
       const seen = chart(svg, values[key] ?? []);
       const shown = (value) => number(value, decimals);
       const told = seen && { now: shown(seen.now), least: shown(seen.least), most: shown(seen.most) };
-      svg.setAttribute("aria-label", told ? say("chart", { name, minutes, ...told }) : say("chart_none", { name }));
+      svg.setAttribute(
+        "aria-label",
+        told ? say("chart", { name, minutes, ...told }) : say("chart_none", { name }),
+      );
     }
   }
 

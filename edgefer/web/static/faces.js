@@ -63,7 +63,9 @@ export function overlay(size, faces, chosen = null) {
     return [
       drawn("rect", { ...place, class: "under" }),
       drawn("rect", { ...place, class: n === chosen ? "chosen" : null }),
-      ...(face.landmarks ?? []).map(([cx, cy]) => drawn("circle", { cx, cy, r: Math.max(1.5, (x2 - x1) / 60) })),
+      ...(face.landmarks ?? []).map(([cx, cy]) =>
+        drawn("circle", { cx, cy, r: Math.max(1.5, (x2 - x1) / 60) }),
+      ),
       drawn(
         "text",
         { x: Math.max(2, x1), y: above ? y1 - letters * 0.45 : y1 + letters * 1.3, "font-size": letters },

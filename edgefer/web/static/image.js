@@ -94,7 +94,8 @@ class Result {
 
   offer(told) {
     const stem = this.file.name.replace(/\.[^.]*$/, "");
-    const json = () => download(new Blob([JSON.stringify(told, null, 2)], { type: "application/json" }), `${stem}.json`);
+    const json = () =>
+      download(new Blob([JSON.stringify(told, null, 2)], { type: "application/json" }), `${stem}.json`);
     const png = async (event) => {
       event.target.disabled = true;
       try {

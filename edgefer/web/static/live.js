@@ -169,10 +169,14 @@ async function past() {
   const svg = at("device").querySelector("svg");
   const seen = chart(svg, history.temperature, false);
   const name = svg.closest(".metric").querySelector("dt").textContent;
-  svg.setAttribute("aria-label", seen ? say("chart", { name, minutes, ...shown(seen) }) : say("chart_none", { name }));
+  svg.setAttribute(
+    "aria-label",
+    seen ? say("chart", { name, minutes, ...shown(seen) }) : say("chart_none", { name }),
+  );
 }
 
-const shown = (seen) => Object.fromEntries(Object.entries(seen).map(([key, value]) => [key, number(value, 1)]));
+const shown = (seen) =>
+  Object.fromEntries(Object.entries(seen).map(([key, value]) => [key, number(value, 1)]));
 
 /** How long it has been up; once a minute is enough. */
 async function status() {

@@ -19,12 +19,16 @@ export function number(value, decimals = 0) {
   return new Intl.NumberFormat(locale, options).format(value);
 }
 
-const shares = new Intl.NumberFormat(locale, { style: "percent" });
-export const percent = (value) => shares.format(value);
+export const percent = (value, decimals = 0) => shares[decimals].format(value);
+const shares = [0, 1].map(
+  (n) =>
+    new Intl.NumberFormat(locale, { style: "percent", minimumFractionDigits: n, maximumFractionDigits: n }),
+);
 
 /** Seconds as "2 h 13 min". */
 export function span(seconds) {
-  if (seconds < 60) return `${number(seconds, seconds < 10 && !Number.isInteger(seconds) ? 1 : 0)} ${texts.seconds}`;
+  if (seconds < 60)
+    return `${number(seconds, seconds < 10 && !Number.isInteger(seconds) ? 1 : 0)} ${texts.seconds}`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} ${texts.minutes}`;
   const hours = Math.floor(minutes / 60);

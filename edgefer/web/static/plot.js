@@ -23,25 +23,49 @@ export function barChart(rows, title, decimals = 1) {
   const height = TOP + rows.length * ROW + AXIS;
   const marks = ticks.flatMap((tick) => [
     drawn("line", { class: "grid", x1: x(tick), x2: x(tick), y1: TOP, y2: height - AXIS + 4 }),
-    drawn("text", { class: "tick", x: x(tick), y: height - 6, "text-anchor": "middle" }, number(tick, decimalsOf(tick))),
+    drawn(
+      "text",
+      { class: "tick", x: x(tick), y: height - 6, "text-anchor": "middle" },
+      number(tick, decimalsOf(tick)),
+    ),
   ]);
   rows.forEach((row, n) => {
     const y = TOP + n * ROW;
     const middle = y + ROW / 2;
     marks.push(
-      drawn("text", { x: names - 10, y: middle + 4.5, "text-anchor": "end" }, shortened(row.name, (names - 12) / LETTER)),
-      drawn("rect", { class: row.other ? "mark other" : "mark", x: names, y: y + 7, width: x(row.value) - names, height: ROW - 14, rx: 2 }),
+      drawn(
+        "text",
+        { x: names - 10, y: middle + 4.5, "text-anchor": "end" },
+        shortened(row.name, (names - 12) / LETTER + 0.5),
+      ),
+      drawn("rect", {
+        class: row.other ? "mark other" : "mark",
+        x: names,
+        y: y + 7,
+        width: x(row.value) - names,
+        height: ROW - 14,
+        rx: 2,
+      }),
     );
     let end = x(row.value);
     if (Number.isFinite(row.low) && Number.isFinite(row.high)) {
       const [left, right] = [x(row.low), x(row.high)];
       end = Math.max(end, right);
-      marks.push(drawn("path", { class: "whisker", d: `M${left} ${middle - 4}V${middle + 4}M${left} ${middle}H${right}M${right} ${middle - 4}V${middle + 4}` }));
+      marks.push(
+        drawn("path", {
+          class: "whisker",
+          d: `M${left} ${middle - 4}V${middle + 4}M${left} ${middle}H${right}${row.high > reach ? "" : `M${right} ${middle - 4}V${middle + 4}`}`,
+        }),
+      );
     }
     marks.push(drawn("text", { x: end + 8, y: middle + 4.5 }, number(row.value, decimals)));
   });
   const told = rows.map((row) => `${row.name} ${number(row.value, decimals)}`).join(", ");
-  return drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${told}` }, ...marks);
+  return drawn(
+    "svg",
+    { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${told}` },
+    ...marks,
+  );
 }
 
 const shortened = (name, letters) => (name.length > letters ? `${name.slice(0, letters - 1)}…` : name);

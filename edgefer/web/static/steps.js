@@ -23,7 +23,11 @@ async function walk(face) {
   at("result").setAttribute("aria-busy", "true");
   try {
     const path = `/v1/steps?face=${face}&language=${language}`;
-    const told = await asked(path, { method: "POST", body: picture, headers: { "Content-Type": picture.type } });
+    const told = await asked(path, {
+      method: "POST",
+      body: picture,
+      headers: { "Content-Type": picture.type },
+    });
     if (mine === turn) show(told, face);
   } catch (error) {
     if (mine === turn) {
@@ -65,14 +69,23 @@ function card(step, n, of) {
     element(
       "header",
       {},
-      element("span", { class: "place", role: "img", "aria-label": say("step", { n: n + 1, of }) }, String(n + 1)),
+      element(
+        "span",
+        { class: "place", role: "img", "aria-label": say("step", { n: n + 1, of }) },
+        String(n + 1),
+      ),
       element("h3", {}, step.title),
     ),
     element("p", {}, step.sentence),
     facts,
   );
   const shown = element("div", { class: "pictures" }, ...step.pictures.map(figure), ...charts);
-  return element("li", { class: many ? "card pad step many" : "card pad step", id: `step-${n + 1}`, "data-step": step.name }, words, shown);
+  return element(
+    "li",
+    { class: many ? "card pad step many" : "card pad step", id: `step-${n + 1}`, "data-step": step.name },
+    words,
+    shown,
+  );
 }
 
 function figure({ caption, src }) {
@@ -84,7 +97,11 @@ function figure({ caption, src }) {
     put(words, caption);
     at("larger").showModal();
   };
-  const button = element("button", { type: "button", click: open, "aria-label": say("larger", { caption }) }, image);
+  const button = element(
+    "button",
+    { type: "button", click: open, "aria-label": say("larger", { caption }) },
+    image,
+  );
   return element("figure", {}, button, element("figcaption", {}, caption));
 }
 
