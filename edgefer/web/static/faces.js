@@ -2,6 +2,8 @@
 
 import { drawn, element, label, percent, put } from "./page.js";
 
+const LETTERS = 14; // px
+
 /** A list of labels with their probabilities; `update(probabilities)` changes it in place. */
 export function bars(probabilities) {
   const list = element("ul", { class: "bars" });
@@ -51,10 +53,11 @@ export function faceCard(face, who) {
   return { node, update: change };
 }
 
-/** Boxes, landmarks and labels as SVG, in the picture's own pixels: `size` is [width, height]. */
-export function overlay(size, faces, chosen = null) {
+/** Boxes, landmarks and labels as SVG, in the picture's own pixels: `size` is [width, height], and
+ * `shown` how wide the picture stands on the page, about, so that its letters can be read. */
+export function overlay(size, faces, shown) {
   const [width, height] = size;
-  const letters = Math.max(width / 42, 9);
+  const letters = (LETTERS * width) / shown;
   const marks = faces.flatMap((face, n) => {
     const [x1, y1, x2, y2] = face.box;
     const place = { x: x1, y: y1, width: x2 - x1, height: y2 - y1, rx: letters / 6 };
@@ -62,7 +65,7 @@ export function overlay(size, faces, chosen = null) {
     const above = y1 > letters * 1.6;
     return [
       drawn("rect", { ...place, class: "under" }),
-      drawn("rect", { ...place, class: n === chosen ? "chosen" : null }),
+      drawn("rect", place),
       ...(face.landmarks ?? []).map(([cx, cy]) =>
         drawn("circle", { cx, cy, r: Math.max(1.5, (x2 - x1) / 60) }),
       ),

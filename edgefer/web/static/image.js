@@ -81,7 +81,7 @@ class Result {
       "div",
       { class: "overlay" },
       element("img", { src: this.address, alt, width: answer.size[0], height: answer.size[1] }),
-      overlay(answer.size, faces),
+      overlay(answer.size, faces, this.wide(faces.length)),
     );
     this.body.classList.toggle("some", faces.length > 0);
     this.body.replaceChildren(picture);
@@ -90,6 +90,12 @@ class Result {
       this.body.append(element("ul", { class: "faces" }, ...cards));
     }
     this.offer(told);
+  }
+
+  /** Pixels across the picture: beside faces it has less than two thirds. */
+  wide(faces) {
+    const all = this.node.clientWidth;
+    return faces && matchMedia("(min-width: 54rem)").matches ? 0.63 * all : all;
   }
 
   offer(told) {
