@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -27,14 +27,20 @@ PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
 
 
+def missing(reason: str) -> NoReturn:
+    """The test is skipped, except in CI, where all must be there."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's, without a display; a test without it is skipped, except in CI."""
     try:
         from playwright.sync_api import sync_playwright
     except ModuleNotFoundError:
-        wanted("playwright", None, "nothing; pip install playwright")
-        raise
+        missing("playwright is not installed: pip install playwright")
     program = wanted("chromium", shutil.which("chromium"), "chromium")
     # Its sandbox takes a user of its own, which root is not.
     more = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -80,10 +86,8 @@ class Tab:
     def shut_out(self) -> list[str]:
         """What axe-core finds serious or critical."""
         if not AXE.is_file():
-            reason = f"no {AXE.relative_to(REPOSITORY)}: make {AXE.relative_to(REPOSITORY)}"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
+            name = AXE.relative_to(REPOSITORY)
+            missing(f"no {name}: make {name}, which takes npm")
         # Evaluated, as the page's policy lets no script in.
         self.page.evaluate(AXE.read_text("utf-8"))
         found = self.page.evaluate("axe.run(document)")
