@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from edgefer.spec import ModelSpec
+from edgefer.timing import clock
 from edgefer.web.answers import Refused
 from edgefer.web.site import Serving, Site
 
@@ -29,6 +31,13 @@ PARTS: Final = {
 """Package -> licence, as the packages' own metadata says."""
 
 
+PATIENCE: Final = 3.0
+"""Seconds that a visitor of the page waits for those whose pictures are looked at."""
+
+KEPT: Final = 60.0
+"""Seconds after which it is asked again, as another model may bear the same name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answering:
     """The models that answer."""
@@ -44,14 +53,21 @@ class About:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._last: Answering | None = None
+        self._asked = 0.0
         self.versions: dict[str, str | None] = {name: _version(name) for name in PARTS}
         """Package -> its version; None where it is not installed."""
 
     async def model(self) -> tuple[Answering | None, bool]:
         """The models, and whether they answer now; where they do not, those that did before."""
+        now, last = self._site.status().get("engine"), self._last
+        same = last and now == {"model": last.spec.name, "runtime": last.runtime}
+        if same and clock() - self._asked < KEPT:
+            return last, True  # without standing in the queue of visitors' pictures
         try:
-            self._last = await self._site.predicting.run(_told)
-        except Refused:
+            asking = self._site.predicting.run(_told)
+            self._last = await asyncio.wait_for(asking, PATIENCE)
+            self._asked = clock()
+        except (Refused, asyncio.TimeoutError):
             return self._last, False
         return self._last, True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -209,6 +209,29 @@ def test_about_tells_of_the_model_that_answers_and_of_the_law(
     assert engine.runtime in text
     assert "Regulation (EU) 2024/1689" in text
     assert "Article 5(1)(f)" in text
+
+
+def test_about_asks_the_models_once_while_they_are_the_same(
+    daemon: Daemon, engine: MeanEngine
+) -> None:
+    daemon.state = {"engine": {"model": engine.spec.name, "runtime": engine.runtime}}
+    asked = 0
+
+    @contextmanager
+    def lend() -> Iterator[Serving]:
+        nonlocal asked
+        asked += 1
+        yield Serving(FixedDetector(()), engine, Classifier(engine), Path("some.onnx"))
+
+    config = Config(http=HttpConfig(port=0), web=WebConfig(pages=True))
+    made = Web(config, daemon.health, daemon.metrics, daemon.status, lend=lend)
+    with serving(made) as server:
+        for _ in range(3):
+            assert engine.spec.name in server.get("/about").text
+        assert asked == 1
+        daemon.state = {"engine": {"model": "another", "runtime": engine.runtime}}
+        server.get("/about")
+        assert asked == 2
 
 
 def test_about_says_so_where_no_model_answers(daemon: Daemon) -> None:
