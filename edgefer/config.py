@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgefer.credentials import PLACE
-from edgefer.outputs import HttpConfig, JsonlConfig, MqttConfig, WebhookConfig
+from edgefer.outputs import HttpConfig, JsonlConfig, MqttConfig, WebConfig, WebhookConfig
 from edgefer.settings import setting
 
 PACKAGED_MODELS = Path(__file__).parent / "models"
@@ -278,6 +278,7 @@ class Config:
     mqtt: MqttConfig = field(default_factory=MqttConfig)
     webhook: WebhookConfig = field(default_factory=WebhookConfig)
     http: HttpConfig = field(default_factory=HttpConfig)
+    web: WebConfig = field(default_factory=WebConfig)
     daemon: DaemonConfig = field(default_factory=DaemonConfig)
     camera: tuple[CameraConfig, ...] = ()
     """The [[camera]] tables; `cameras` is what to open."""

@@ -242,12 +242,14 @@ def _contradictions(config: Config) -> Iterator[Fault]:
     except ConfigError as exc:
         yield ("http", "host"), exc
     else:
-        if config.http.port and not config.http.token and not address.is_loopback:
+        asked = config.http.token or (config.web.pages and config.web.password)
+        if config.http.port and not asked and not address.is_loopback:
             yield (
                 ("http", "host"),
                 ConfigError(
                     f"http.host is {config.http.host!r}, where other machines reach it, and "
-                    "http.token is empty; name a token's place, or listen on 127.0.0.1"
+                    "http.token is empty; name a token's place (or, with pages, that of "
+                    "web.password), or listen on 127.0.0.1"
                 ),
             )
 

@@ -98,3 +98,28 @@ class HttpConfig:
     token: str = setting(
         "", "where the token is that Authorization: Bearer must bring: " + PLACE, secret=True
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Pages for people, and the API behind them, on the listener of [http]."""
+
+    pages: bool = setting(False, "show the pages: live, test an image, step by step, benchmarks")
+    preview: bool = setting(
+        False, "let whoever may see the pages see what the cameras see; nothing is stored"
+    )
+    password: str = setting(
+        "", "where the password of the pages is; empty: none is asked for: " + PLACE, secret=True
+    )
+    fps: float = setting(
+        10.0, "pictures a second of a camera that is watched, at most", least=0.1, most=60
+    )
+    width: int = setting(640, "pixels across such a picture, at most", least=64, most=3840)
+    uploads: int = setting(
+        8, "pictures of visitors that wait for recognition; more are put off", least=1, most=256
+    )
+    megabytes: float = setting(16.0, "MB of a visitor's picture at most", least=0.01, most=256)
+    megapixels: float = setting(
+        40.0, "million pixels of it, known before it is decoded", least=0.01, most=200
+    )
+    benchmarks: str = setting("", "a folder with results of edgefer bench to show; empty: none")

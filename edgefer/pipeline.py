@@ -73,6 +73,7 @@ class Workers:
     `publish` is called with each reading, in the frames' order, by one thread at a time;
     `finish` once, after the last one, with the error that ended it or None. What detection or
     classification raises ends it too, unless there is `tolerate`: then it costs that frame.
+    `preview`: readings bring their frames, all of them, or those for which a worker is told so.
     With `following`, it decides which frames are searched for faces. A frame that is older than
     `deadline` seconds (0: never) is not worked on any more, or not published, and told to `late`.
     """
@@ -86,7 +87,7 @@ class Workers:
         finish: Callable[[BaseException | None], None],
         *,
         workers: int = 0,
-        preview: bool = False,
+        preview: bool | Callable[[], bool] = False,
         tolerate: Tolerance | None = None,
         following: Following | None = None,
         deadline: float = 0.0,
@@ -209,12 +210,15 @@ class Workers:
             frame.sequence,
             frame.captured,
             (width, height),
-            frame.image_bgr if self._preview else None,
+            frame.image_bgr if self._wants_picture() else None,
             faces,
             expressions,
             StageTimes(capture, detection, classification),
             plan,
         )
+
+    def _wants_picture(self) -> bool:
+        return self._preview() if callable(self._preview) else self._preview
 
     def _deliver(self, turn: int, outcome: _Outcome) -> None:
         """Hand out every outcome whose turn has come; the first that is no frame is the end."""
@@ -290,7 +294,7 @@ async def run(
     sinks: Sequence[Sink] = (),
     *,
     workers: int = 0,
-    preview: bool = False,
+    preview: bool | Callable[[], bool] = False,
     tolerate: Tolerance | None = None,
     following: Following | None = None,
     deadline: float = 0.0,

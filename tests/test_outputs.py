@@ -5,11 +5,17 @@ import dataclasses
 import pytest
 
 from edgefer.errors import ConfigError, UnknownName
-from edgefer.outputs import HttpConfig, JsonlConfig, MqttConfig, WebhookConfig
+from edgefer.outputs import HttpConfig, JsonlConfig, MqttConfig, WebConfig, WebhookConfig
 from edgefer.settings import build_section
 from edgefer.sinks.topics import EVENTS
 
-SECTIONS = {"jsonl": JsonlConfig, "mqtt": MqttConfig, "webhook": WebhookConfig, "http": HttpConfig}
+SECTIONS = {
+    "jsonl": JsonlConfig,
+    "mqtt": MqttConfig,
+    "webhook": WebhookConfig,
+    "http": HttpConfig,
+    "web": WebConfig,
+}
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -63,6 +63,7 @@ def _check(args: argparse.Namespace) -> int:
         ("mqtt", config.mqtt.host),
         ("webhook", _host_of(config.webhook.url)),
         ("http", f"{config.http.host}, port {config.http.port}" if config.http.port else ""),
+        ("web", _pages(config)),
     ):
         print(f"{name:<8} {where or 'none'}")
     notes = [*checked.missing(config)]
@@ -74,6 +75,12 @@ def _check(args: argparse.Namespace) -> int:
     for note in notes:
         print(f"note     {note}")
     return 0
+
+
+def _pages(config: Config) -> str:
+    if not config.web.pages:
+        return ""
+    return "pages, and what the cameras see" if config.web.preview else "pages without pictures"
 
 
 def _host_of(url: str) -> str:

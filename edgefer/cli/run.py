@@ -9,9 +9,9 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from contextlib import ExitStack, aclosing, closing, suppress
+from contextlib import AsyncExitStack, ExitStack, aclosing, closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgefer.classifier import Classifier
 from edgefer.cli.options import add_settings, settings
@@ -19,10 +19,11 @@ from edgefer.config import Config
 from edgefer.data import Look, Reading
 from edgefer.detectors import open_detector
 from edgefer.engines import open_engine
+from edgefer.engines.shared import TakingTurns, share
 from edgefer.errors import ConfigError
 from edgefer.following import Following
 from edgefer.pipeline import default_workers, run
-from edgefer.protocols import Detector, Sink, Source
+from edgefer.protocols import Detector, Engine, Sink, Source
 from edgefer.sources import camera_url, open_source
 from edgefer.sources.images import Images
 from edgefer.sources.limited import Limited
@@ -30,6 +31,9 @@ from edgefer.sources.live import LiveSource
 from edgefer.sources.video import VideoFile
 from edgefer.tables import counted, number, text_table
 from edgefer.timing import Tally, clock
+
+if TYPE_CHECKING:
+    from edgefer.cli.run_web import Pages
 
 CLEAR = "\r\x1b[K"
 """Back to the line's beginning, and the line empty."""
@@ -63,6 +67,9 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     parser.add_argument("--jsonl", metavar="FILE", help="append each reading as a JSON line; - "
                         "is standard output")  # fmt: skip
     parser.add_argument("--save", type=Path, metavar="OUT.mp4", help="save the annotated video")
+    parser.add_argument("--web", nargs="?", const="", metavar="HOST:PORT", help="show it all on "
+                        "pages for a browser meanwhile, what the camera sees included (default "
+                        "127.0.0.1:8377)")  # fmt: skip
     parser.add_argument("--max-frames", type=int, metavar="N", help="end after N frames")
     parser.add_argument("--duration", type=float, metavar="SECONDS", help="end after this time")
     parser.add_argument("--quiet", action="store_true", help="no status line, no summary")
@@ -82,12 +89,19 @@ def call(args: argparse.Namespace) -> int:
         )
     setattr(args, "source.url", args.sources[0] if args.sources else None)
     config = settings(args)
+    if args.web is not None:
+        from edgefer.cli.run_web import with_pages
+
+        config = with_pages(config, args.web)
     # Opened before the event loop starts: inside, Ctrl-C would wait for a slow camera.
     with ExitStack() as opened:
         detector = opened.enter_context(
             closing(open_detector(config.detector, config.engine.threads))
         )
         engine = opened.enter_context(closing(open_engine(config.engine)))
+        if args.web is not None:  # a visitor's picture comes beside the source's
+            engine = share(engine)
+            detector = TakingTurns(detector) if detector.exclusive else detector
         shown = not args.quiet and sys.stderr.isatty()
         if shown:
             print(f"opening {config.source.url} ...", end="", file=sys.stderr, flush=True)
@@ -99,7 +113,9 @@ def call(args: argparse.Namespace) -> int:
         opened.enter_context(closing(source))
         sinks = _sinks(args, config, source)
         status = Status(source, shown=shown)
-        carry = _carry(args, config, source, detector, Classifier(engine), sinks, status)
+        pages = _pages(config, source, detector, engine) if args.web is not None else None
+        classifier = Classifier(engine)
+        carry = _carry(args, config, source, detector, classifier, sinks, status, pages)
         try:
             asyncio.run(carry)
         finally:
@@ -116,6 +132,7 @@ async def _carry(
     classifier: Classifier,
     sinks: list[Sink],
     status: Status,
+    pages: Pages | None,
 ) -> None:
     if args.max_frames:
         source = Limited(source, args.max_frames)
@@ -133,13 +150,25 @@ async def _carry(
         classifier,
         sinks,
         workers=workers,
-        preview=args.save is not None,
+        preview=lambda: args.save is not None or (pages is not None and pages.wanted()),
         following=following,
         deadline=config.pipeline.deadline,
     )
-    async with status, aclosing(readings):
+    async with AsyncExitStack() as open_:
+        await open_.enter_async_context(status)
+        if pages is not None:
+            await open_.enter_async_context(pages)
+        await open_.enter_async_context(aclosing(readings))
         async for reading in readings:
             status.add(reading)
+            if pages is not None:
+                pages.read(reading)
+
+
+def _pages(config: Config, source: Source, detector: Detector, engine: Engine) -> Pages:
+    from edgefer.cli.run_web import Pages  # its libraries take memory and time
+
+    return Pages(config, source, detector, engine)
 
 
 def _sinks(args: argparse.Namespace, config: Config, source: Source) -> list[Sink]:

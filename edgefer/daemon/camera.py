@@ -118,6 +118,7 @@ class Camera:
             self._models,
             self._models,
             workers=self._workers,
+            preview=lambda: self.outlets.watched(self.name),
             tolerate=self._tolerate,
             following=self._following,
             deadline=self._config.pipeline.deadline,

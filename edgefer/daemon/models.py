@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -46,6 +47,8 @@ class Opened:
     inner: Engine
     """The engine below the sharing: what answers for its own recovery."""
     classifier: Classifier
+    model: Path
+    """The engine's file."""
     fingerprint: object
     """Equal where opening again would give the same."""
 
@@ -75,7 +78,8 @@ def open_models(config: Config) -> Opened:
         detector.detect(np.zeros((480, 640, 3), np.uint8))
         undone.pop_all()
     turns = TakingTurns(detector) if detector.exclusive else detector
-    return Opened(turns, engine, inner, Classifier(engine), known)
+    model = find_model(config.engine.model)
+    return Opened(turns, engine, inner, Classifier(engine), model, known)
 
 
 class Models:
@@ -124,6 +128,18 @@ class Models:
         self._faults_since = None
         return answer
 
+    @contextmanager
+    def aside(self) -> Iterator[Opened]:
+        """Lend them for work beside the cameras. Its faults and its time say nothing about the
+        models: a visitor chooses the picture, and its thread waits for the cameras'."""
+        with self._changed:
+            opened = self._opened
+            self._lent[opened] += 1
+        try:
+            yield opened
+        finally:
+            self._return(opened)
+
     def look(self) -> None:
         """Take over what the engine says of itself, and see whether a fault is over or a frame
         hangs; for the supervisor, several times a second."""
@@ -157,9 +173,13 @@ class Models:
         finally:
             with self._changed:
                 del self._inside[threading.get_ident()]
-                self._lent[opened] -= 1
-                if opened is not self._opened:
-                    self._changed.notify_all()
+            self._return(opened)
+
+    def _return(self, opened: Opened) -> None:
+        with self._changed:
+            self._lent[opened] -= 1
+            if opened is not self._opened:
+                self._changed.notify_all()
 
     @contextmanager
     def _watched(self, what: str) -> Iterator[None]:

@@ -7,10 +7,11 @@ box at its own pace, and counts what it had to drop.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgefer.config import Config
 from edgefer.data import Reading
@@ -21,6 +22,9 @@ from edgefer.outputs import JsonlConfig
 from edgefer.sinks.jsonl import record
 from edgefer.sinks.jsonl_files import JsonFiles
 from edgefer.sinks.metrics import Metrics
+
+if TYPE_CHECKING:
+    from edgefer.web.live import Live
 
 LINES = 1000
 """Lines that wait for a disk that stalls, before the oldest is dropped."""
@@ -33,11 +37,17 @@ class Outlets:
     """All sinks of one configuration. Only the event loop's own thread may call it."""
 
     def __init__(
-        self, config: Config, labels: Sequence[str], health: Health, metrics: Metrics
+        self,
+        config: Config,
+        labels: Sequence[str],
+        health: Health,
+        metrics: Metrics,
+        live: Live | None = None,
     ) -> None:
-        """Raises ConfigError, OutputError or NotInstalled for a sink that cannot be meant so.
-        No network is touched before `start`, and no part of `health` is made."""
-        self._health, self._metrics = health, metrics
+        """`live` is what visitors of the pages see; it is not closed here. Raises ConfigError,
+        OutputError or NotInstalled for a sink that cannot be meant so. No network is touched
+        before `start`, and no part of `health` is made."""
+        self._health, self._metrics, self._live = health, metrics, live
         self._parts: dict[str, Part] = {}
         cameras = [camera.name for camera in config.cameras]
         # Imported where they are asked for: their libraries take memory and time.
@@ -60,7 +70,11 @@ class Outlets:
             sink.start()
 
     def read(self, camera: str, reading: Reading) -> None:
-        """One reading of a camera."""
+        """One reading of a camera. Its picture, if any, goes nowhere but to who watches."""
+        if self._live is not None:
+            self._live.read(camera, reading)
+        if reading.image_bgr is not None:
+            reading = dataclasses.replace(reading, image_bgr=None)
         if self._mqtt is not None:
             self._mqtt.put(camera, reading)
         if self._lines is not None:
@@ -68,6 +82,8 @@ class Outlets:
 
     def tell(self, camera: str, event: Event) -> None:
         """One event of a camera."""
+        if self._live is not None:
+            self._live.tell(camera, event)
         told = event.as_record()
         if self._mqtt is not None:
             self._mqtt.tell(camera, told)
@@ -78,8 +94,14 @@ class Outlets:
 
     def away(self, camera: str) -> None:
         """A camera is lost or closed: what it saw last is seen no more."""
+        if self._live is not None:
+            self._live.away(camera)
         if self._mqtt is not None:
             self._mqtt.away(camera)
+
+    def watched(self, camera: str) -> bool:
+        """Whether somebody wants the next reading's picture; any thread may ask."""
+        return self._live is not None and self._live.wants(camera)
 
     async def close(self, successor: Outlets | None = None) -> None:
         """Send and write what waits, for a second or so, and leave.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from edgefer import __version__
@@ -24,6 +25,8 @@ from edgefer.timing import clock
 
 if TYPE_CHECKING:
     from edgefer.web import Web
+    from edgefer.web.live import Live
+    from edgefer.web.site import Serving
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class Running:
         self._hosts_restarted = 0
         self._began = clock()
         self._web_part: Part | None = None
+        self._live: Live | None = None  # kept over reloads, as is what it remembers
         self._web = self._web_of(config)
         self._web_task: asyncio.Task[None] | None = None
 
@@ -89,16 +93,17 @@ class Running:
     async def _change(self, config: Config) -> None:
         assert self._models is not None
         assert self._outlets is not None
-        before, opened, web = self.config, None, self._web
+        before, opened, web, live = self.config, None, self._web, self._live
         outlets = None
         try:
             if fingerprint(config) != self._models.opened.fingerprint:
                 opened = await asyncio.to_thread(open_models, config)
             # What a secret's name stands for may have changed.
-            if before.http != config.http or config.http.token:
+            if (before.http, before.web) != (config.http, config.web) or config.http.token:
                 web = self._web_of(config)
             secret = config.mqtt.password or config.webhook.token
-            if _outlet_settings(before) != _outlet_settings(config) or opened or secret:
+            new_sinks = _outlet_settings(before) != _outlet_settings(config)
+            if new_sinks or opened or secret or live is not self._live:
                 outlets = self._outlets_of(config, opened or self._models.opened)
         except BaseException:
             if opened is not None:
@@ -119,6 +124,7 @@ class Running:
             await past.close(outlets)
             outlets.start()
         await self._change_cameras(before, config)
+        self._show_cameras()
         if web is not self._web:
             await self._close_web()
             self._web = web
@@ -217,12 +223,34 @@ class Running:
         if not config.http.port:
             return None
         from edgefer.web import Web
+        from edgefer.web.live import Live
+
+        self._live = self._live or Live(config.web)
 
         def report(state: State, reason: str) -> None:
             if self._web_part is not None:
                 self._web_part.report(state, reason)
 
-        return Web(config.http, self.health, self._metrics, self.status, report=report)
+        return Web(
+            config,
+            self.health,
+            self._metrics,
+            self.status,
+            live=self._live,
+            lend=self._lend,
+            report=report,
+        )
+
+    @contextmanager
+    def _lend(self) -> Iterator[Serving]:
+        """The models, for a visitor's picture; by the web's thread."""
+        from edgefer.web.site import Serving, no_models
+
+        if self._models is None:
+            no_models()
+        assert self._models is not None
+        with self._models.aside() as opened:
+            yield Serving(opened.detector, opened.engine, opened.classifier, opened.model)
 
     async def _close_web(self) -> None:
         if self._web is not None and self._web_task is not None:
@@ -232,7 +260,8 @@ class Running:
             self._web_part = None
 
     def _outlets_of(self, config: Config, opened: Opened) -> Outlets:
-        return Outlets(config, opened.inner.spec.labels, self.health, self._metrics)
+        labels = opened.inner.spec.labels
+        return Outlets(config, labels, self.health, self._metrics, self._live)
 
     async def _replace(self, opened: Opened) -> None:
         assert self._models is not None
@@ -268,6 +297,17 @@ class Running:
                 max(1, workers // len(config.cameras)),
             )
             self._cameras[camera.name] = made, self._task(made.run(), f"camera {camera.name}")
+        self._show_cameras()
+
+    def _show_cameras(self) -> None:
+        """To visitors of the pages, in the order of the configuration."""
+        if self._live is None:
+            return
+        self._live.config = self.config.web
+        for name in self._live.cameras.keys() - self._cameras.keys():
+            self._live.end(name)
+        for name, (camera, _) in self._cameras.items():
+            self._live.begin(name, camera.part)
 
     async def _change_cameras(self, before: Config, after: Config) -> None:
         same = _camera_settings(before) == _camera_settings(after)

@@ -34,15 +34,20 @@ class Haar:
         self._config = config
         self._own = _Cascade(cascade_file())
 
+    def working(self, image_bgr: Image) -> Image:
+        """The picture that it looks at, (h, w) uint8."""
+        small = self._own.shrunk(image_bgr, fitting(image_bgr, self._config.size))
+        grey = cv2.equalizeHist(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+        return np.asarray(grey, np.uint8)
+
     def detect(self, image_bgr: Image) -> tuple[Face, ...]:
         """Faces, those with the most overlapping hits first; every score is 1.
 
         (H, W, 3) uint8 in; raises SourceError for anything else.
         """
-        small = self._own.shrunk(image_bgr, fitting(image_bgr, self._config.size))
-        sx = image_bgr.shape[1] / small.shape[1]
-        sy = image_bgr.shape[0] / small.shape[0]
-        grey = cv2.equalizeHist(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+        grey = self.working(image_bgr)
+        sx = image_bgr.shape[1] / grey.shape[1]
+        sy = image_bgr.shape[0] / grey.shape[0]
         least = max(1, round(self._config.min_face / max(sx, sy)))
         boxes, hits = self._own.cascade.detectMultiScale2(
             grey, scaleFactor=_SCALE_FACTOR, minNeighbors=_NEIGHBOURS, minSize=(least, least)

@@ -49,6 +49,12 @@ class YuNet:
         self._config = config
         self._canvas = _Canvas(graph.fixed)
 
+    def working(self, image_bgr: Image) -> Image:
+        """The picture that it looks at, (h, w, 3) uint8, without the padding."""
+        small = np.empty((*fitting(image_bgr, self._config.size), 3), np.uint8)
+        shrink(image_bgr, small)
+        return small
+
     def detect(self, image_bgr: Image) -> tuple[Face, ...]:
         """Faces with landmarks, the most certain first.
 

@@ -46,9 +46,8 @@ def count(model: ModelProto) -> Cost:
 
     graph = model.graph
     values, size = _stored(model)
-    light = _light(model)
     try:
-        light = shape_inference.infer_shapes(light, data_prop=True)
+        light = inferred(model)
     except shape_inference.InferenceError as exc:
         first = str(exc).splitlines()[0]
         return Cost(None, (f"shapes: {first}",), values, size, None, None)
@@ -91,6 +90,15 @@ def _macs(node: NodeProto, shapes: dict[str, tuple[int, ...]]) -> int | None:
         return math.prod(out) * left[0 if turned else -1] if out is not None and left else None
     known = kind not in UNCOUNTED and node.domain in DOMAINS and defs.has(kind, node.domain)
     return 0 if known else None
+
+
+def inferred(model: ModelProto) -> ModelProto:
+    """The same graph for a batch of one, without its weights' values, with the type and shape of
+    each tensor that ONNX can tell. Raises its InferenceError."""
+    from onnx import shape_inference
+
+    light: ModelProto = shape_inference.infer_shapes(_light(model), data_prop=True)
+    return light
 
 
 def _light(model: ModelProto) -> ModelProto:

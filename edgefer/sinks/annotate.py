@@ -13,17 +13,21 @@ PAPER = (24, 24, 24)
 
 def annotate(image_bgr: Image, reading: Reading) -> Image:
     """A new (H, W, 3) uint8 picture with each face's box, track, expression and probability; a
-    box that is followed, not found, is thin."""
+    box that is followed, not found, is thin.
+
+    `image_bgr` is the reading's frame, or the same in another size.
+    """
     picture: Image = image_bgr.copy()
     scale = max(0.4, picture.shape[1] / 1280)
     thick = max(1, round(2 * scale))
+    size = picture.shape[1] / reading.size[0]
     for n, (face, (label, probability)) in enumerate(
         zip(reading.faces, reading.shown, strict=True)
     ):
         box = face.box
-        corner = (round(box.x1), round(box.y1))
+        corner = (round(box.x1 * size), round(box.y1 * size))
         line = 1 if reading.look == "follow" else thick
-        cv2.rectangle(picture, corner, (round(box.x2), round(box.y2)), INK, line)
+        cv2.rectangle(picture, corner, (round(box.x2 * size), round(box.y2 * size)), INK, line)
         track = f"{reading.tracked[n].track} " if reading.tracked else ""
         text = f"{track}{label} {probability:.0%}"
         (width, height), drop = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)

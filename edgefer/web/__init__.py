@@ -1,7 +1,9 @@
-"""How the daemon is asked, over HTTP: /livez, /readyz, /metrics and /v1/status.
+"""How the daemon is asked, over HTTP: /livez, /readyz, /metrics and /v1/status, and with [web]
+pages the pages for people and the API behind them.
 
-It runs in the daemon's own event loop, without threads: an answer is a few milliseconds of work.
-Loopback is open to all users of the device; any other address wants a token.
+It runs in the daemon's own event loop: an answer is a few milliseconds of work, and what takes
+longer, as a visitor's picture, has a thread of its own. Loopback is open to all users of the
+device unless there is a password; any other address wants a token or a password.
 """
 
 from __future__ import annotations
@@ -10,20 +12,30 @@ import asyncio
 import logging
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from edgefer.addresses import listening_address
+from edgefer.config import Config
 from edgefer.credentials import Secret, read_secret
 from edgefer.errors import ConfigError, NotInstalled
 from edgefer.health import Health, State
-from edgefer.outputs import HttpConfig
 from edgefer.sinks.metrics import Metrics
 
 try:
-    from edgefer.web.app import application
+    from starlette.routing import Route
+
+    from edgefer.web.access import Access
+    from edgefer.web.app import OPERATIONS, application
+    from edgefer.web.benching import Bench
     from edgefer.web.connections import Listener
+    from edgefer.web.limits import BODIES, Room, body_limit
+    from edgefer.web.live import Live
+    from edgefer.web.operations import Operation
+    from edgefer.web.predicting import Predicting
+    from edgefer.web.site import Lender, Site, no_models
 except ModuleNotFoundError as exc:
     raise NotInstalled(
         "the web server needs starlette and uvicorn: pip install 'edgefer[daemon]'"
@@ -40,30 +52,46 @@ class Web:
 
     def __init__(
         self,
-        config: HttpConfig,
+        config: Config,
         health: Health,
         metrics: Metrics,
         status: Callable[[], Mapping[str, Any]],
         *,
+        live: Live | None = None,
+        lend: Lender = no_models,
         report: Callable[[State, str], object] | None = None,
     ) -> None:
-        """`status` gives what /v1/status shows; `report` is told how the server stands, and why.
+        """`status` gives what /v1/status shows; `live` is told what the cameras see, `lend` lends
+        their models; `report` is told how the server stands, and why.
 
         Port 0 is one that the system chooses. Raises ConfigError where the host is no address,
-        or one that others can reach and there is no token, or the token cannot be used.
+        or one that others can reach and there is no secret, or a secret cannot be used; and
+        NotInstalled where pages are wanted and what they need is not here.
         """
-        address = listening_address("http.host", config.host)
-        token = _token(config.token) if config.token else None
-        if token is None and not address.is_loopback:
-            raise ConfigError(
-                f"http.host is {config.host}, which others can reach, and http.token is not set. "
-                'Name a file with a token there, or take host = "127.0.0.1"'
-            )
-        in_url = f"[{address}]" if address.version == 6 else str(address)
-        # A page of the web whose name is made to lead to loopback is told by that name.
-        names = {"localhost", "127.0.0.1", "[::1]", in_url} if address.is_loopback else set()
-        self._listener = Listener(application(health, metrics, status, token, names))
-        self._host, self._in_url, self._port = str(address), in_url, config.port
+        http, web = config.http, config.web
+        address = listening_address("http.host", http.host)
+        self._in_url = f"[{address}]" if address.version == 6 else str(address)
+        access = _access(config, address, self._in_url)
+        self.live = live or Live(web)
+        self._predicting = Predicting(lend, web.uploads)
+        self._bench = Bench()
+        site = Site(
+            config=config,
+            health=health,
+            metrics=metrics,
+            status=status,
+            live=self.live,
+            predicting=self._predicting,
+            access=access,
+            room=Room(BODIES * body_limit(web)),
+            bench=self._bench,
+        )
+        operations: Sequence[Operation] = OPERATIONS
+        pages: Sequence[Route] = ()
+        if web.pages:
+            operations, pages = _for_people(site)
+        self._listener = Listener(application(site, operations, pages))
+        self._host, self._port = str(address), http.port
         self._report = report
         self._ending, self._ended = asyncio.Event(), asyncio.Event()
         self._serving = False
@@ -73,6 +101,11 @@ class Web:
     def port(self) -> int:
         """That it listens on; before it does, that of the configuration."""
         return self._port
+
+    @property
+    def url(self) -> str:
+        """Where to ask, such as http://127.0.0.1:8377/."""
+        return f"http://{self._in_url}:{self._port}/"
 
     @property
     def standing(self) -> tuple[State, str]:
@@ -89,6 +122,7 @@ class Web:
         again for ever."""
         self._serving = True
         pause = PAUSE
+        keeping = asyncio.create_task(self.live.keep(), name="history")
         try:
             while not self._ending.is_set():
                 try:
@@ -103,6 +137,10 @@ class Web:
                     self._say("ok", "")
                     await self._listener.answer(listening, self._ending)
         finally:
+            keeping.cancel()
+            self._predicting.close()
+            self.live.close()
+            await self._bench.close()
             self._ended.set()
 
     async def close(self) -> None:
@@ -126,11 +164,40 @@ class Web:
             self._report(state, reason)
 
 
+def _access(config: Config, address: IPv4Address | IPv6Address, in_url: str) -> Access:
+    http, web = config.http, config.web
+    token = _token(http.token) if http.token else None
+    password = read_secret("web.password", web.password) if web.pages and web.password else None
+    if token is None and password is None and not address.is_loopback:
+        raise ConfigError(
+            f"http.host is {http.host}, which others can reach, and http.token is not set. "
+            "Name a file with a token there, or one with web.password for the pages, or take "
+            'host = "127.0.0.1"'
+        )
+    # A page of the web whose name is made to lead to loopback is told by that name.
+    names = {"localhost", "127.0.0.1", "[::1]", in_url} if address.is_loopback else frozenset()
+    return Access(token, password, names)
+
+
 def _token(where: str) -> Secret:
     token = read_secret("http.token", where)
     if not re.fullmatch("[!-~]+", token.reveal()):
         raise ConfigError("http.token: a header takes ASCII without spaces, the token has more")
     return token
+
+
+def _for_people(site: Site) -> tuple[tuple[Operation, ...], list[Route]]:
+    """The operations and the routes of [web] pages. Imported only where they are asked for: their
+    libraries take memory and time. Raises NotInstalled."""
+    try:
+        import python_multipart  # noqa: F401 - Starlette asks for it only with the first form
+
+        from edgefer.web import api, pages
+    except ModuleNotFoundError as exc:
+        raise NotInstalled(
+            "the pages need jinja2 and python-multipart: pip install 'edgefer[web]'"
+        ) from exc
+    return api.operations(site.config.web), pages.pages(site)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -33,6 +33,9 @@ PLACES = 64
 WAITING = 256
 """Connections that the kernel holds until the event loop takes them; more wait a second longer."""
 
+WAITING_BYTES = 65536
+"""Bytes of a stream that the kernel keeps, or twice as many: one picture or two."""
+
 HEAD = 8192
 """Bytes of a request's head."""
 
@@ -95,6 +98,7 @@ class Connection(H11Protocol):
         super().__init__(*args, **more)
         self._began = self.loop.time()
         self._deadline: asyncio.TimerHandle
+        self.app_state = {"connection": self}  # for `allow`, in each request's state
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -104,6 +108,17 @@ class Connection(H11Protocol):
             held = Counter(each._host for each in everybody)
             max(everybody, key=lambda each: (held[each._host], -each._began))._cut()
 
+    def allow(self, seconds: float) -> None:
+        """Let what is asked now take so long from now on, as an upload or a stream may."""
+        if not self.transport.is_closing():
+            self._deadline.cancel()
+            self._deadline = self.loop.call_later(seconds, self._cut)
+
+    def stream(self) -> None:
+        """What is sent now has no end: little of it waits in the kernel for who reads slowly."""
+        sock = self.transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING_BYTES)
+
     def on_response_complete(self) -> None:
         self._deadline.cancel()
         self._deadline = self.loop.call_later(PATIENCE, self._cut)
@@ -111,6 +126,7 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
+        self.app_state = {}
         super().connection_lost(exc)
 
     @property

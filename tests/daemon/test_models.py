@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,7 +58,9 @@ class Closing(MeanEngine):
 
 
 def opened(engine: Engine, detector: Detector | None = None) -> Opened:
-    return Opened(detector or FixedDetector(), engine, engine, Classifier(engine), None)
+    return Opened(
+        detector or FixedDetector(), engine, engine, Classifier(engine), Path("model.onnx"), None
+    )
 
 
 class Watched:

@@ -11,7 +11,7 @@ pytest.importorskip("httpx", reason="pip install 'edgefer[daemon]'")
 pytest.importorskip("uvicorn", reason="pip install 'edgefer[daemon]'")
 pytest.importorskip("starlette", reason="pip install 'edgefer[daemon]'")
 from edgefer.outputs import HttpConfig
-from tests.web.servers import TOKEN, Daemon, Server, serving
+from tests.web.servers import PASSWORD, TOKEN, Daemon, Server, serving
 
 
 @pytest.fixture
@@ -26,8 +26,23 @@ def server(daemon: Daemon) -> Iterator[Server]:
 
 
 @pytest.fixture
-def token(tmp_path: Path) -> str:
-    path = tmp_path / "token"
-    path.write_text(TOKEN + "\n")
+def site(daemon: Daemon) -> Iterator[Server]:
+    """With pages, and a camera "door" whose pictures may be seen."""
+    with serving(daemon.site()) as running:
+        yield running
+
+
+def secret(path: Path, value: str) -> str:
+    path.write_text(value + "\n")
     path.chmod(0o400)
     return str(path)
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> str:
+    return secret(tmp_path / "token", TOKEN)
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> str:
+    return secret(tmp_path / "password", PASSWORD)

@@ -6,20 +6,26 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from edgefer.classifier import Classifier
+from edgefer.config import Config
 from edgefer.health import Health, State
-from edgefer.outputs import HttpConfig
+from edgefer.outputs import HttpConfig, WebConfig
 from edgefer.sinks.metrics import Metrics
 from edgefer.timing import clock
 from edgefer.web import Web
+from edgefer.web.live import Live
+from edgefer.web.site import Serving
 from tests.brokers import until
+from tests.drivers import FixedDetector, MeanEngine
 
 TOKEN = "open-sesame"
+PASSWORD = "friend"
 PATHS = ("/livez", "/readyz", "/metrics", "/v1/status")
 
 
@@ -31,13 +37,31 @@ class Daemon:
         self.health = Health(lambda: self.now)
         self.camera = self.health.part("camera door", patience=10)
         self.metrics = Metrics(self.health, sys=sys)
+        self.live = Live(WebConfig())
+        self.models = Serving(
+            FixedDetector(), engine := MeanEngine(), Classifier(engine), sys / "mean.onnx"
+        )
         self.state: Mapping[str, Any] = {"cameras": {"door": {"total": 29.5, "lost": float("nan")}}}
 
     def status(self) -> Mapping[str, Any]:
         return self.state
 
     def web(self, config: HttpConfig, report: Callable[[State, str], object] | None = None) -> Web:
-        return Web(config, self.health, self.metrics, self.status, report=report)
+        return Web(Config(http=config), self.health, self.metrics, self.status, report=report)
+
+    def site(self, http: HttpConfig = HttpConfig(port=0), **web: Any) -> Web:  # noqa: B008 - frozen
+        """With pages, models, and a camera "door"; `web` are settings of [web]."""
+        settings = WebConfig(**{"pages": True, "preview": True, **web})
+        self.live = Live(settings, lambda: {"cpu": 41.5})
+        self.live.begin("door", self.camera)
+        return Web(
+            Config(http=http, web=settings),
+            self.health,
+            self.metrics,
+            self.status,
+            live=self.live,
+            lend=lambda: nullcontext(self.models),
+        )
 
 
 class Server:
@@ -55,6 +79,10 @@ class Server:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
+    def call(self, work: Callable[[], object]) -> None:
+        """Run it in the server's event loop, as cameras do."""
+        self._loop.call_soon_threadsafe(work)
+
     def close(self) -> float:
         """Seconds that it took."""
         began = clock()
@@ -69,8 +97,16 @@ class Server:
         return f"http://127.0.0.1:{self.web.port}"
 
     def get(self, path: str, **more: Any) -> Any:
+        return self.ask("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> Any:
+        return self.ask("POST", path, **more)
+
+    def ask(self, method: str, path: str, **more: Any) -> Any:
         # There is no TLS here, and reading all authorities takes 30 ms.
-        return httpx.get(self.url + path, trust_env=False, verify=False, timeout=20, **more)
+        return httpx.request(
+            method, self.url + path, trust_env=False, verify=False, timeout=60, **more
+        )
 
     def connect(self, data: bytes = b"", source: str = "127.0.0.1") -> socket.socket:
         made = socket.socket()

@@ -1,0 +1,80 @@
+// Faces: seven bars with numbers, and boxes over a picture.
+
+import { drawn, element, label, percent, put } from "./page.js";
+
+const LETTERS = 14; // px
+
+/** A list of labels with their probabilities; `update(probabilities)` changes it in place. */
+export function bars(probabilities) {
+  const list = element("ul", { class: "bars" });
+  const rows = {};
+  for (const name of Object.keys(probabilities)) {
+    const { track, fill } = bar();
+    const value = element("span", { class: "number" });
+    const row = element("li", {}, element("span", {}, label(name)), track, value);
+    rows[name] = { row, fill, value };
+    list.append(row);
+  }
+  const update = (now) => {
+    const most = Math.max(...Object.values(now));
+    for (const [name, { row, fill, value }] of Object.entries(rows)) {
+      fill.style.width = `${100 * (now[name] ?? 0)}%`;
+      put(value, percent(now[name] ?? 0));
+      row.classList.toggle("most", now[name] === most);
+    }
+  };
+  update(probabilities);
+  return { list, update };
+}
+
+/** A bar; what it shows stands as a number beside it, so that nobody needs to hear it twice. */
+export function bar() {
+  const fill = element("span");
+  return { track: element("span", { class: "bar", "aria-hidden": "true" }, fill), fill };
+}
+
+/** One face with its name, label and bars; `update(face)` changes it in place. */
+export function faceCard(face, who) {
+  const what = element("span", { class: "what" });
+  const how = element("span", { class: "how number" });
+  const { list, update } = bars(face.probabilities);
+  const node = element(
+    "li",
+    { class: "face" },
+    element("header", {}, what, element("span", { class: "who" }, who), how),
+    list,
+  );
+  const change = (now) => {
+    put(what, label(now.expression));
+    put(how, percent(now.probability));
+    update(now.probabilities);
+  };
+  change(face);
+  return { node, update: change };
+}
+
+/** Boxes, landmarks and labels as SVG, in the picture's own pixels: `size` is [width, height], and
+ * `shown` how wide the picture stands on the page, about, so that its letters can be read. */
+export function overlay(size, faces, shown) {
+  const [width, height] = size;
+  const letters = (LETTERS * width) / shown;
+  const marks = faces.flatMap((face, n) => {
+    const [x1, y1, x2, y2] = face.box;
+    const place = { x: x1, y: y1, width: x2 - x1, height: y2 - y1, rx: letters / 6 };
+    const name = face.expression ? `${label(face.expression)} ${percent(face.probability)}` : String(n + 1);
+    const above = y1 > letters * 1.6;
+    return [
+      drawn("rect", { ...place, class: "under" }),
+      drawn("rect", place),
+      ...(face.landmarks ?? []).map(([cx, cy]) =>
+        drawn("circle", { cx, cy, r: Math.max(1.5, (x2 - x1) / 60) }),
+      ),
+      drawn(
+        "text",
+        { x: Math.max(2, x1), y: above ? y1 - letters * 0.45 : y1 + letters * 1.3, "font-size": letters },
+        faces.length > 1 ? `${n + 1} ${name}` : name,
+      ),
+    ];
+  });
+  return drawn("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...marks);
+}

@@ -1,0 +1,81 @@
+// Where pictures come from: files that are chosen, dropped or pasted, the browser's camera, the sample.
+
+import { put, say, texts } from "./page.js";
+
+const at = (id) => document.getElementById(id);
+
+/** Hand over Files as they come: `taken(files)`. */
+export function pictures(taken) {
+  const trouble = at("trouble");
+  const give = (files) => {
+    const good = [...files].filter((file) => file.type.startsWith("image/"));
+    const other = [...files].find((file) => !file.type.startsWith("image/"));
+    complain(other ? say("not_picture", { name: other.name }) : "");
+    if (good.length) taken(good);
+  };
+
+  at("files").addEventListener("change", (event) => {
+    give(event.target.files);
+    event.target.value = ""; // the same file may be chosen again
+  });
+  addEventListener("paste", (event) => {
+    if (event.clipboardData?.files.length) give(event.clipboardData.files);
+  });
+  // The whole page takes what is dropped: beside the mark, the browser would open the file instead.
+  const over = (is) => at("source").classList.toggle("over", is);
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    over(true);
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget === null && over(false));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    over(false);
+    give(event.dataTransfer.files);
+  });
+
+  at("use-sample").addEventListener("click", async () => {
+    const answer = await fetch("/static/sample.jpg");
+    give([new File([await answer.blob()], texts.sample_name, { type: "image/jpeg" })]);
+  });
+  camera(give, complain);
+
+  function complain(why) {
+    trouble.hidden = !why;
+    put(trouble, why);
+  }
+  return complain;
+}
+
+function camera(give, complain) {
+  const [finder, video] = [at("viewfinder"), at("viewfinder").querySelector("video")];
+  const close = () => {
+    video.srcObject?.getTracks().forEach((track) => track.stop());
+    video.srcObject = null;
+    finder.hidden = true;
+  };
+  at("use-camera").addEventListener("click", async () => {
+    if (!navigator.mediaDevices?.getUserMedia) return complain(texts.no_camera);
+    try {
+      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
+    } catch (error) {
+      return complain(say("camera_refused", { why: error.message }));
+    }
+    complain("");
+    finder.hidden = false;
+    await video.play();
+    at("shoot").focus();
+  });
+  at("close-camera").addEventListener("click", () => {
+    close();
+    at("use-camera").focus();
+  });
+  at("shoot").addEventListener("click", () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    canvas.toBlob((blob) => give([new File([blob], texts.photo_name, { type: "image/png" })]), "image/png");
+    close();
+  });
+  addEventListener("pagehide", close);
+}

@@ -1,0 +1,377 @@
+"""The pages in a real Chromium, on the real daemon with a drawn camera."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import pytest
+
+from edgefer.sources.scene import Scene
+from edgefer.web.pages import NAVIGATION
+from edgefer.web.texts import LANGUAGES
+from tests.conftest import REPOSITORY
+from tests.daemons import Daemon, free_port, wait_for
+from tests.web.browsers import DESK, PHONE, Tab, as_json, chromium, first_number, spoken
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+CAMERA = '[[camera]]\nname = "door"\nurl = "demo://?fps=10&seed=3&start=40"\n'
+STEPS = ["frame", "working", "faces", "crop", "grey", "tensor", "maps", "logits", "temperature",
+         "probabilities", "evidence"]  # fmt: skip
+PAGES = [name for name, _ in NAVIGATION]
+PATHS = dict(NAVIGATION)
+
+Open = Callable[..., Tab]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+def started(folder: Path, more: str = "", port: int = 0, cameras: str = CAMERA) -> Daemon:
+    """A daemon that is ready."""
+    folder.mkdir(parents=True)
+    port = port or free_port()
+    daemon = Daemon(
+        folder, f"{cameras}\n[http]\nport = {port}\n[web]\npages = true\npreview = true\n{more}"
+    )
+    daemon.port = port
+    daemon.wait_ready()
+    return daemon
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("daemon")
+    results = folder / "results"
+    kept = REPOSITORY / "benchmarks" / "results"
+    shutil.copytree(kept, results, ignore=shutil.ignore_patterns("*.md", "*.csv"))
+    for name in ("before", "after"):
+        shutil.copy(kept / "bench.json", results / f"{name}.json")
+    running = started(folder / "one", f'benchmarks = "{results}"\n')
+    yield running
+    running.end()
+
+
+def address(daemon: Daemon) -> str:
+    return f"http://127.0.0.1:{daemon.port}"
+
+
+@contextmanager
+def tab(browser: Browser, url: str, **more: Any) -> Iterator[Tab]:
+    context = spoken(browser, url, **more)
+    try:
+        yield Tab(context, url)
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def look(browser: Browser, daemon: Daemon) -> Iterator[Open]:
+    """Opens a page of the daemon, by name, and waits until it shows what it is for."""
+    opened = []
+
+    def look(name: str, **more: Any) -> Tab:
+        context = spoken(browser, address(daemon), **more)
+        opened.append(context)
+        tab = Tab(context, address(daemon))
+        tab.open(PATHS[name])
+        filled(tab, name)
+        return tab
+
+    yield look
+    for context in opened:
+        context.close()
+
+
+def filled(tab: Tab, name: str) -> None:
+    page = tab.page
+    if name == "live":
+        page.wait_for_selector(".camera .picture img:not([hidden])")
+        page.wait_for_selector(".camera .face")
+        page.wait_for_selector(".metric .line[d]")
+    elif name in ("image", "steps"):
+        page.click("#use-sample")
+        page.wait_for_selector(".result .face" if name == "image" else ".step")
+    elif name == "benchmarks":
+        page.wait_for_selector("#result table")
+
+
+def image_path(folder: Path) -> Path:
+    """A drawn face that looks surprised."""
+    path = folder / "somebody.png"
+    cv2.imwrite(str(path), Scene(7).draw(120))
+    return path
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_without_an_error(look: Open, name: str) -> None:
+    tab = look(name)
+    assert tab.complaints == []
+    tab.keep(f"{name}-light")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_that_shuts_people_out(look: Open, name: str, scheme: str) -> None:
+    tab = look(name, color_scheme=scheme)
+    if scheme == "dark":
+        tab.keep(f"{name}-dark")
+    assert tab.shut_out() == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_wider_than_a_phone(look: Open, name: str, language: str) -> None:
+    tab = look(name, viewport=PHONE, locale=language)
+    assert tab.page.get_attribute("html", "lang") == language
+    tab.keep(f"{name}-phone-{language}")
+    assert tab.reach() == PHONE["width"]
+
+
+def test_the_live_picture_moves_and_the_numbers_change(look: Open) -> None:
+    page = look("live").page
+    image = page.locator(".camera .picture img")
+    first = image.screenshot()
+    wait_for(lambda: image.screenshot() != first, "another picture")
+    total = page.locator('[data-metric="total"] .value')
+    wait_for(lambda: first_number(total.inner_text()) > 0, "a rate")
+    before = total.inner_text()
+    wait_for(lambda: total.inner_text() != before, "another rate")
+    assert page.locator("#connection").inner_text() == "Connected"
+
+
+def test_each_face_has_its_track_and_seven_bars(look: Open) -> None:
+    page = look("live").page
+    face = page.locator(".camera .face").first
+    assert face.locator(".bars li").count() == 7
+    assert face.locator(".who").inner_text().startswith("Track ")
+    page.wait_for_selector("#events li")
+
+
+def test_a_camera_that_is_not_there_is_told_with_its_reason(
+    browser: Browser, tmp_path: Path
+) -> None:
+    missing = '[[camera]]\nname = "garden"\nurl = "v4l2:///dev/video-none"\n'
+    daemon = started(tmp_path / "one", cameras=CAMERA + missing)
+    try:
+        with tab(browser, address(daemon)) as opened:
+            page = opened.open("/")
+            page.wait_for_selector('[data-camera="door"] .picture img:not([hidden])')
+            tile = page.locator('[data-camera="garden"]')
+            assert "/dev/video-none" in tile.locator(".reason").inner_text()
+            assert tile.locator(".picture").get_attribute("data-stale") is not None
+            opened.keep("live-two-cameras")
+    finally:
+        daemon.end()
+
+
+def test_a_page_says_that_the_daemon_is_gone_and_goes_on_when_it_is_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    daemon = started(tmp_path / "one")
+    with tab(browser, address(daemon)) as opened:
+        try:
+            page = opened.open("/")
+            filled(opened, "live")
+        finally:
+            daemon.end()
+        page.wait_for_selector("#lost:not([hidden])")
+        assert page.locator("#connection").get_attribute("data-state") == "lost"
+        assert page.locator(".camera .picture").get_attribute("data-stale") is not None
+        opened.keep("live-lost")
+        again = started(tmp_path / "two", port=daemon.port)
+        try:
+            page.wait_for_selector("#lost", state="hidden")
+            page.wait_for_selector(".camera .picture:not([data-stale]) img:not([hidden])")
+            image = page.locator(".camera .picture img")
+            first = image.screenshot()
+            wait_for(lambda: image.screenshot() != first, "another picture")
+        finally:
+            again.end()
+
+
+def test_pictures_are_not_shown_where_the_owner_does_not_allow_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    daemon = started(tmp_path / "one")
+    daemon.end()
+    hidden = daemon.path.read_text().replace("preview = true", "preview = false")
+    (tmp_path / "two").mkdir()
+    daemon = Daemon(tmp_path / "two", hidden)
+    daemon.port = int(hidden.split("port = ")[1].split()[0])
+    try:
+        daemon.wait_ready()
+        with tab(browser, address(daemon)) as opened:
+            page = opened.open("/")
+            page.wait_for_selector(".camera .face")
+            assert "preview = true" in page.locator(".no-picture").inner_text()
+            assert opened.complaints == []
+    finally:
+        daemon.end()
+
+
+def test_a_picture_is_answered_with_its_expression(look: Open, tmp_path: Path) -> None:
+    tab = look("image")
+    page = tab.page
+    shown = page.locator(".result .face .what").all_inner_texts()
+    assert sorted(shown) == ["happy", "neutral"]
+    page.set_input_files("#files", image_path(tmp_path))
+    newest = page.locator(".result").first
+    newest.locator(".face").wait_for()
+    assert newest.locator(".face .what").all_inner_texts() == ["surprise"]
+    assert newest.locator(".bars li").count() == 7
+    assert newest.locator(".overlay rect:not(.under)").count() == 1
+    assert tab.complaints == []
+
+
+def test_an_answer_is_kept_as_json_and_as_a_picture(look: Open, tmp_path: Path) -> None:
+    page = look("image").page
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="Download JSON").click()
+    path = tmp_path / kept.value.suggested_filename
+    kept.value.save_as(path)
+    assert path.name == "sample.json"
+    assert len(as_json(path)["images"][0]["faces"]) == 2
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="Download annotated PNG").click()
+    path = tmp_path / kept.value.suggested_filename
+    kept.value.save_as(path)
+    drawn = cv2.imread(str(path))
+    assert drawn is not None
+    assert drawn.shape == (480, 640, 3)
+
+
+def test_what_is_no_picture_is_refused_in_words(look: Open, tmp_path: Path) -> None:
+    tab = look("image")
+    text, broken = tmp_path / "notes.txt", tmp_path / "broken.png"
+    text.write_text("no picture")
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    tab.page.set_input_files("#files", text)
+    assert tab.page.locator("#trouble").inner_text() == "notes.txt is not a picture."
+    tab.page.set_input_files("#files", broken)
+    tab.page.wait_for_selector(".result .note.bad")
+
+
+def test_a_picture_is_taken_with_the_browser_s_camera(look: Open) -> None:
+    page = look("image").page
+    page.click("#use-camera")
+    seen = "document.querySelector('video').videoWidth > 0"
+    wait_for(lambda: page.evaluate(seen), "a picture of the camera")
+    page.click("#shoot")
+    newest = page.locator(".result").first
+    newest.locator(".overlay").wait_for()
+    assert newest.locator("h2").inner_text() == "photo.png"
+    assert page.locator("#viewfinder").is_hidden()
+
+
+def test_the_steps_show_every_stage_with_a_sentence_and_its_pictures(look: Open) -> None:
+    tab = look("steps")
+    steps = tab.page.locator(".step")
+    assert steps.evaluate_all("all => all.map((one) => one.dataset.step)") == STEPS
+    for sentence in steps.locator("p").all_inner_texts():
+        assert sentence.endswith(".")
+    assert tab.page.locator("#contents a").count() == len(STEPS)
+    broken = "all => all.filter((one) => !one.complete || one.naturalWidth === 0).length"
+    assert tab.page.locator(".step img").evaluate_all(broken) == 0
+    probabilities = tab.page.locator('[data-step="probabilities"] .most')
+    assert probabilities.inner_text().split() == ["happy", "71%"]
+    assert tab.complaints == []
+
+
+def test_another_face_is_chosen_and_a_picture_is_seen_larger(look: Open) -> None:
+    page = look("steps").page
+    page.select_option("#face", "1")
+    most = page.locator('[data-step="probabilities"] .most')
+    wait_for(lambda: most.inner_text().startswith("neutral"), "the other face's steps")
+    page.locator('[data-step="crop"] button').first.click()
+    assert page.locator("#larger").is_visible()
+    page.keyboard.press("Escape")
+    assert page.locator("#larger").is_hidden()
+
+
+def test_two_results_are_compared(look: Open) -> None:
+    tab = look("benchmarks")
+    page = tab.page
+    assert page.locator("#list button").count() >= 2
+    page.select_option("#a", "before")
+    page.select_option("#b", "after")
+    page.click("#compare button")
+    page.wait_for_selector("#result h2:has-text('before : after')")
+    assert "no significant difference" in page.locator("#result table").inner_text()
+    tab.keep("benchmarks-compared")
+    assert tab.complaints == []
+
+
+def test_each_kind_of_result_is_shown(look: Open) -> None:
+    tab = look("benchmarks")
+    page = tab.page
+    names = page.locator("#list button").evaluate_all("all => all.map((one) => one.dataset.name)")
+    assert {"accuracy", "faults", "soak", "runtimes", "ablation", "cameras"} <= set(names)
+    for name in names:
+        page.click(f'#list button[data-name="{name}"]')
+        page.wait_for_selector(f'#list button[data-name="{name}"][aria-current]')
+        page.wait_for_selector(f"#result h2:has-text('{name}')")
+        assert page.locator("#result tbody tr").count() > 0
+        assert page.locator("#trouble").is_hidden()
+        assert tab.shut_out() == []
+        tab.keep(f"benchmarks-{name}")
+    assert tab.complaints == []
+
+
+def test_the_keyboard_comes_to_the_content_first(look: Open) -> None:
+    page = look("about").page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "about"])
+def test_without_scripts_a_page_says_what_is_missing(
+    browser: Browser, daemon: Daemon, name: str
+) -> None:
+    with tab(browser, address(daemon), java_script_enabled=False) as opened:
+        page = opened.page
+        page.goto(address(daemon) + PATHS[name], wait_until="commit")  # a video never ends
+        page.locator("noscript .note").wait_for()
+        assert "JavaScript" in page.locator("noscript .note").inner_text()
+
+
+def test_signing_in_leads_to_the_page_that_was_wanted_and_out_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("open sesame\n")
+    secret.chmod(0o400)
+    daemon = started(tmp_path / "one", f'password = "{secret}"\n')
+    try:
+        with tab(browser, address(daemon), viewport=DESK) as opened:
+            page = opened.open("/image")
+            assert "/login" in page.url
+            opened.keep("login")
+            assert opened.shut_out() == []
+            page.fill("#password", "wrong")
+            page.click("main button")
+            page.wait_for_selector("#trouble")
+            page.goto(f"{address(daemon)}/image")
+            page.fill("#password", "open sesame")
+            page.click("main button")
+            page.wait_for_selector("#drop")
+            assert page.url == f"{address(daemon)}/image"
+            filled(opened, "image")
+            page.click("header form button")
+            page.wait_for_selector("#password")
+            assert opened.complaints == []
+    finally:
+        daemon.end()
