@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgefer.bench.measurement import Measurement, without_nan
 from edgefer.bench.statistics import RESAMPLES, SEED
@@ -52,16 +53,22 @@ class Report:
         }
         return tuple(name for name, get in traits.items() if get(of) != get(self.first))
 
+    def to_json(self) -> dict[str, Any]:
+        """What `read_json` reads, as a mapping."""
+        record: dict[str, Any] = without_nan(
+            {
+                "schema": SCHEMA,
+                "bootstrap": {"seed": SEED, "resamples": RESAMPLES},
+                **dataclasses.asdict(self),
+                "engines": [m.to_json() for m in self.engines],
+            }
+        )
+        return record
+
     def write_json(self, path: Path) -> None:
         """Replace `path` whole. Raises OutputError."""
-        record = {
-            "schema": SCHEMA,
-            "bootstrap": {"seed": SEED, "resamples": RESAMPLES},
-            **dataclasses.asdict(self),
-            "engines": [m.to_json() for m in self.engines],
-        }
         with replacing(path) as file:
-            file.write(json.dumps(without_nan(record), indent=2).encode() + b"\n")
+            file.write(json.dumps(self.to_json(), indent=2).encode() + b"\n")
 
     @classmethod
     def read_json(cls, path: Path) -> Report:

@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ async def one(site: Site, request: Request) -> Response:
     if (record := (await asyncio.to_thread(others, site)).get(name)) is not None:
         return json_answer({"name": name, **record})
     report = _named(await asyncio.to_thread(found, site), name)
-    return json_answer({"name": name, **asdict(report)})
+    return json_answer({"name": name, **report.to_json()})
 
 
 async def comparison(site: Site, request: Request) -> Response:
