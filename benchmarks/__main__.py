@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import cameras, enginehost, exclusive, handover, pipeline, readme, tracking
+from benchmarks import cameras, enginehost, exclusive, handover, pipeline, readme, tracking, web
 from benchmarks.claims import RESULTS
 from edgefer.cli import main as edgefer
 
@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--readme-only", action="store_true", help="measure nothing")
     if not parser.parse_args().readme_only:
-        for benchmark in (pipeline, exclusive, handover, enginehost, cameras, tracking):
+        for benchmark in (pipeline, exclusive, handover, enginehost, cameras, tracking, web):
             benchmark.main()
         code = edgefer(["bench", "--json", str(RESULTS / "bench.json")])
         if code:
