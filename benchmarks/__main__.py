@@ -22,6 +22,7 @@ from benchmarks import (
     scaling,
     start,
     tracking,
+    web,
     yunet,
 )
 from benchmarks.claims import RESULTS
@@ -33,7 +34,7 @@ def main() -> int:
     parser.add_argument("--readme-only", action="store_true", help="measure nothing")
     if not parser.parse_args().readme_only:
         for benchmark in (pipeline, peers, yunet, classify, exclusive, overload, handover,
-                          enginehost, cameras, tracking, following, scaling, start):  # fmt: skip
+                          enginehost, cameras, tracking, following, scaling, start, web):  # fmt: skip
             benchmark.main()
         code = edgefer(["bench", "--json", str(RESULTS / "bench.json")])
         if code:

@@ -20,6 +20,7 @@ from benchmarks import (
     handover,
     pipeline,
     tracking,
+    web,
 )
 from benchmarks.claims import Claim, in_turns
 from benchmarks.faults.__main__ import FAULTS
@@ -198,6 +199,14 @@ def test_the_readmes_tables_of_the_daemon_tell_what_was_measured() -> None:
 
 def test_no_fault_needs_a_person() -> None:
     assert "**yes**" not in service.faults()
+
+
+def test_a_picture_over_http_is_held_against_the_bare_call() -> None:
+    pytest.importorskip("jinja2", reason="pip install 'edgefer[web]'")
+    claim = web.predict_against_bare(rounds=1, pictures=3)
+    (ratio,) = claim.values
+    assert ratio > 0.3, "HTTP takes no time away"
+    assert "640x480" in claim.how
 
 
 def test_a_slowed_engine_spends_a_ninth_more_and_answers_the_same() -> None:

@@ -99,7 +99,9 @@ class Running:
             if fingerprint(config) != self._models.opened.fingerprint:
                 opened = await asyncio.to_thread(open_models, config)
             # What a secret's name stands for may have changed.
-            if (before.http, before.web) != (config.http, config.web) or config.http.token:
+            secret = config.http.token or config.web.password
+            shown = config.web.pages and before != config  # pages tell of all settings
+            if (before.http, before.web) != (config.http, config.web) or shown or secret:
                 web = self._web_of(config)
             secret = config.mqtt.password or config.webhook.token
             new_sinks = _outlet_settings(before) != _outlet_settings(config)

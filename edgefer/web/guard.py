@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from urllib.parse import quote, urlsplit
 
@@ -83,12 +84,15 @@ class Guard:
                     answered.append("Set-Cookie", cookie)
             await send(message)
 
-        app = self._refusal(scope, headers, visitor) or self._app
+        refusal = self._refusal(scope, headers, visitor)
+        app = refusal or self._app
         operation = self._taking.get((scope["method"], path))
-        if operation is not None and app is self._app:
+        if operation is not None and (refusal is None or refusal.status_code == 429):
             receive = _bounded(receive, operation.body_limit)
             if operation.seconds and "connection" in state:
                 state["connection"].allow(operation.seconds)
+            if refusal is not None:
+                await _drained(receive)
         try:
             await app(scope, receive, guarded)
         finally:
@@ -111,7 +115,7 @@ class Guard:
                 return refuse(413, f"a body here has {operation.body_limit} bytes at most")
             client = scope.get("client")
             if wait := self._rate.take(client[0] if client else ""):
-                return refuse(429, "too many requests", {"Retry-After": str(wait)})
+                return refuse(429, "too many requests", {"Retry-After": str(wait)}, close=False)
         return None
 
     def _stranger(self, scope: Scope, headers: Headers) -> Response:
@@ -174,3 +178,10 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         return message
 
     return bounded
+
+
+async def _drained(receive: Receive) -> None:
+    """Let a body pass: closed over what is still being sent, the answer would never be read."""
+    with suppress(Refused):
+        while (await receive()).get("more_body", False):
+            pass

@@ -101,7 +101,7 @@ class Live:
     def away(self, name: str) -> None:
         """A camera is lost or closed: what it saw last is seen no more."""
         if (seen := self._seen.get(name)) is not None:
-            seen.newest = None
+            seen.newest, seen.jpeg = None, b""
 
     async def keep(self) -> None:
         """Write the history, until cancelled; returns where nobody may see it."""

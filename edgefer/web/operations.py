@@ -6,11 +6,12 @@ A handler is `async def handler(site: Site, request: Request) -> Response`; it m
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -82,7 +83,12 @@ def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Any:  # Any:
         try:
             return await handler(request)
         except Refused as refused:
-            may_have_body = request.method == "POST"
-            return refuse(refused.code, refused.why, refused.headers, close=may_have_body)
+            if refused.code == 413:
+                return refuse(refused.code, refused.why, refused.headers)
+            # Closed over what is still being sent, the answer would never be read.
+            with suppress(Refused, ClientDisconnect, RuntimeError):  # the last: it is read already
+                async for _ in request.stream():
+                    pass
+            return refuse(refused.code, refused.why, refused.headers, close=False)
 
     return answered

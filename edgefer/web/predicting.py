@@ -92,7 +92,8 @@ class _Piece:
                 answer = self.work(serving)
         except Exception as exc:  # noqa: BLE001 - a thread's border: raised again to who waits
             error = exc
-        self.loop.call_soon_threadsafe(self._settle, answer, error)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self.loop.call_soon_threadsafe(self._settle, answer, error)
 
     def _settle(self, answer: Any, error: Exception | None) -> None:
         if self.future.done():

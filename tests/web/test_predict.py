@@ -260,6 +260,17 @@ def test_a_picture_that_drips_is_cut_and_its_memory_given_back(
                 client.close()
 
 
+def test_who_is_put_off_reads_so_although_it_sends_still(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgefer.web.guard.BURST", 1)
+    data = b"\x89PNG" + b"x" * 900_000
+    with serving(daemon.site(megabytes=1)) as server:
+        codes = {server.post("/v1/predict", content=data).status_code for _ in range(20)}
+        assert codes <= {415, 429}
+        assert 429 in codes
+
+
 def test_memory_for_bodies_is_set_aside_before_they_come(daemon: Daemon) -> None:
     data = b"x" * 1_000_000
     with serving(daemon.site(megabytes=1)) as server:
