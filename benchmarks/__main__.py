@@ -28,13 +28,15 @@ from benchmarks import (
 from benchmarks.claims import RESULTS
 from edgefer.cli import main as edgefer
 
+BENCHMARKS = (pipeline, peers, yunet, classify, exclusive, overload, handover, enginehost, cameras,
+              tracking, following, scaling, start, web)  # fmt: skip
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--readme-only", action="store_true", help="measure nothing")
     if not parser.parse_args().readme_only:
-        for benchmark in (pipeline, peers, yunet, classify, exclusive, overload, handover,
-                          enginehost, cameras, tracking, following, scaling, start, web):  # fmt: skip
+        for benchmark in BENCHMARKS:
             benchmark.main()
         code = edgefer(["bench", "--json", str(RESULTS / "bench.json")])
         if code:
