@@ -101,8 +101,8 @@ def calibrate(
     how = (
         f"{plain}, one face a call, {repeats} repeats of {count} rounds of {job.frames} calls; "
         f"{stable} of {2 * repeats} runs called stable, others took "
-        f"{statistics.median(others):.0f} % of the processors (median); same against same differs by "
-        f"{_middle(abs(pair.rate.ratio - 1) for pair in same):.1%} (median), slowed is "
+        f"{statistics.median(others):.0f} % of the processors (median); same against same differs "
+        f"by {_middle(abs(pair.rate.ratio - 1) for pair in same):.1%} (median), slowed is "
         f"{_middle(pair.rate.ratio for pair in slower):.3f} of it"
     )
     return Calibrated(same, slower, how)
