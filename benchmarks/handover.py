@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from benchmarks.claims import Claim, in_turns, report
 from edgefer.classifier import Classifier
 from edgefer.data import Detected, Face, Frame, Image, Reading, StageTimes
-from edgefer.pipeline import Workers, run
+from edgefer.pipeline import run
 from edgefer.spec import EXPRESSIONS, ModelSpec, Preprocessing
 from edgefer.timing import clock
+from edgefer.workers import Workers
 
 BLANK = np.zeros((8, 8, 3), np.uint8)
 

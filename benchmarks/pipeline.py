@@ -27,9 +27,10 @@ from edgefer.config import DetectorConfig, EngineConfig
 from edgefer.data import Detected
 from edgefer.detectors import open_detector
 from edgefer.engines import open_engine
-from edgefer.pipeline import default_workers, run
+from edgefer.pipeline import run
 from edgefer.protocols import Detector
 from edgefer.timing import clock, percentile
+from edgefer.workers import default_workers
 
 
 def loop(clip: Clip, detector: Detector, classifier: Classifier, frames: int) -> list[float]:

@@ -31,9 +31,10 @@ from edgefer.bench.clip import Clip, Replay
 from edgefer.config import Config, DetectorConfig
 from edgefer.daemon.models import Opened, open_models
 from edgefer.data import Image
-from edgefer.pipeline import default_workers, run
+from edgefer.pipeline import run
 from edgefer.sources.scene import Scene
 from edgefer.timing import clock, percentile
+from edgefer.workers import default_workers
 
 FACES = (1, 2, 5, 10, 20)
 CAMERAS = (1, 2, 4)

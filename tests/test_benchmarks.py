@@ -227,6 +227,6 @@ def test_the_bench_is_checked_by_its_own_protocol(
     monkeypatch.setattr(claims, "RESULTS", tmp_path)
     calibration.main(repeats=1, count=2, frames=20)
     record = json.loads((tmp_path / "calibration.json").read_text())
-    assert len(record["claims"]) == 4
+    assert len(record["claims"]) == 6
     assert "slowed" in record["claims"][0]["how"]
-    assert capsys.readouterr().err.startswith("1: ")
+    assert capsys.readouterr().err.startswith("benchmarks.injected 1: ")

@@ -11,9 +11,10 @@ import pytest
 from edgefer.classifier import Classifier
 from edgefer.data import Image, Reading
 from edgefer.errors import InferenceError, OutputError, SourceLost
-from edgefer.pipeline import AHEAD, READINGS_KEPT, Tolerance, run
+from edgefer.pipeline import READINGS_KEPT, run
 from edgefer.protocols import Detector, Engine, Sink, Source
 from edgefer.timing import clock
+from edgefer.workers import AHEAD, Tolerance
 from tests.drivers import FixedDetector, MeanEngine, PictureSource, RecordingSink
 
 

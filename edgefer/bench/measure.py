@@ -21,8 +21,8 @@ from edgefer.bench.vitals import vitals_of
 from edgefer.config import PipelineConfig
 from edgefer.engines import find_model
 from edgefer.errors import EdgeferError
-from edgefer.pipeline import default_workers
 from edgefer.timing import ratio
+from edgefer.workers import default_workers
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,10 @@ from edgefer.engines import open_engine
 from edgefer.engines.trt_agreement import fixture
 from edgefer.errors import ConfigError, EdgeferError
 from edgefer.following import Following
-from edgefer.pipeline import default_workers, run
+from edgefer.pipeline import run
 from edgefer.protocols import Detector, Engine
 from edgefer.timing import clock
+from edgefer.workers import default_workers
 
 Mode = Literal["pipeline", "engine"]
 MODES: tuple[Mode, ...] = get_args(Mode)

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgefer import __version__
 from edgefer.classifier import Classifier
+from edgefer.cli.status import CLEAR
 from edgefer.config import ALONE, Config
 from edgefer.data import Reading
 from edgefer.engines import find_model
@@ -108,7 +109,7 @@ class Pages:
 
     def _report(self, state: State, _: str) -> None:
         if state == "ok":
-            print(f"\r\x1b[Kpages: {self._web.url}", file=sys.stderr, flush=True)
+            print(f"{CLEAR}pages: {self._web.url}", file=sys.stderr, flush=True)
 
     @contextmanager
     def _lend(self) -> Iterator[Serving]:

@@ -18,10 +18,10 @@ from edgefer.daemon.outlets import Outlets
 from edgefer.engines.host import HostedEngine
 from edgefer.errors import EdgeferError, EngineLost
 from edgefer.health import Health, Part, State
-from edgefer.pipeline import default_workers
 from edgefer.sinks.metrics import Metrics
 from edgefer.tables import number
 from edgefer.timing import clock
+from edgefer.workers import default_workers
 
 if TYPE_CHECKING:
     from edgefer.web import Web

@@ -3,7 +3,7 @@
 A machine that is busy with other work adds to what was injected, so what the bench reports is held
 against what the drivers themselves measured, on another clock, in the same frames: never less than
 was injected, and on a quiet machine just that. Whether two runs of the same thing compare as the
-same is shown with real engines, by `python -m benchmarks.calibration`.
+same, and a slower one as slower, takes minutes: `python -m benchmarks.calibration`.
 """
 
 from __future__ import annotations
