@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from edgefer.timing import clock
 from edgefer.web.answers import Busy
 from edgefer.web.site import Lender, Serving
 
@@ -18,6 +19,10 @@ T = TypeVar("T")
 NICE = 10
 """By how much its thread stands back: a tenth of a camera's share where both want all. With 19 it
 hardly gets any, and visitors wait for minutes."""
+
+REST = 3.0
+"""How long it rests after each piece, times what that took: all visitors together take a quarter of
+one core at most, however large their pictures are."""
 
 
 class Predicting:
@@ -68,9 +73,16 @@ class Predicting:
                 if self._closed:
                     return
                 piece = self._pieces.popleft()
+            began = clock()
             if not piece.future.cancelled():
                 piece.run(self._lend)
+            spent = clock() - began
             del piece  # with its picture
+            self._rest(REST * spent)
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)
 
 
 def _stand_back() -> None:

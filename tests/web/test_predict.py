@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -19,9 +20,10 @@ import pytest
 from edgefer.classifier import Classifier
 from edgefer.data import Detected, Frame, Image
 from edgefer.errors import EngineLost
+from edgefer.timing import clock
 from edgefer.web import connections, predicting
 from edgefer.web.answers import Busy, Refused
-from edgefer.web.predicting import Predicting
+from edgefer.web.predicting import REST, Predicting
 from edgefer.web.site import Serving
 from tests.brokers import until
 from tests.drivers import FACE, FixedDetector, MeanEngine
@@ -159,6 +161,25 @@ def test_the_thread_stands_back_behind_the_cameras() -> None:
 
     inside, outside = asyncio.run(scenario())
     assert inside == outside + predicting.NICE
+
+
+def test_after_each_piece_the_thread_rests_so_that_many_visitors_take_a_share_only() -> None:
+    spans: list[tuple[float, float]] = []
+
+    def busy(_: Serving) -> None:
+        began = clock()
+        while clock() < began + 0.02:
+            pass
+        spans.append((began, clock()))
+
+    async def crowd() -> None:
+        work = Predicting(lambda: nullcontext(None), 4)  # type: ignore[arg-type]
+        await asyncio.gather(*(work.run(busy) for _ in range(4)))
+        work.close()
+
+    asyncio.run(crowd())
+    for (began, ended), (following, _) in pairwise(spans):
+        assert following - ended >= REST * (ended - began)
 
 
 def test_what_the_work_raises_comes_to_who_asked_and_the_thread_goes_on() -> None:
