@@ -29,6 +29,7 @@ from benchmarks.readme import service
 from benchmarks.slopes import BLOCKS, line
 from benchmarks.slowed import Slowed
 from benchmarks.soak import Sample, logged
+from edgefer.bench import child
 from edgefer.bench.clip import load_clip
 from edgefer.classifier import Classifier
 from edgefer.config import TrackingConfig
@@ -221,12 +222,22 @@ def test_a_slowed_engine_spends_a_ninth_more_and_answers_the_same() -> None:
     assert (answers == MeanEngine().infer(batch)).all()
 
 
+@pytest.mark.parametrize(
+    ("model", "file", "of"),
+    [(False, "calibration", "benchmarks.injected"), (True, "calibration-model", child.ROUNDS)],
+)
 def test_the_bench_is_checked_by_its_own_protocol(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    model: bool,
+    file: str,
+    of: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(claims, "RESULTS", tmp_path)
-    calibration.main(repeats=1, count=2, frames=20)
-    record = json.loads((tmp_path / "calibration.json").read_text())
-    assert len(record["claims"]) == 6
+    calibration.main(repeats=1, count=2, frames=20, model=model)
+    (record,) = (json.loads(path.read_text()) for path in tmp_path.iterdir())
+    assert (tmp_path / f"{file}.json").exists()
+    assert len(record["claims"]) == (4 if model else 2)
     assert "slowed" in record["claims"][0]["how"]
-    assert capsys.readouterr().err.startswith("benchmarks.injected 1: ")
+    assert capsys.readouterr().err.startswith(f"{of} 1: ")
