@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,22 @@ from edgefer.files import replacing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from benchmarks.scaling import Point
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What one case showed, over its rounds."""
+
+    n: int
+    """Faces in a frame, or cameras."""
+    fps: float
+    """Total, of all cameras; the median of the rounds."""
+    p99_ms: float
+    """Age, of all frames of all rounds."""
+    frames: int
+    cpu_ms: float
+    """Processor time of a frame; the median of the rounds."""
+    found: float
+    """Faces found in a frame, the mean."""
 
 
 def curves(faces: Sequence[Point], cameras: Sequence[Point], knee: float, path: Path) -> None:

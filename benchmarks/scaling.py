@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks import claims
 from benchmarks.claims import Claim, in_turns, report
-from benchmarks.curves import curves
+from benchmarks.curves import Point, curves
 from edgefer.bench.chart import check_installed
 from edgefer.bench.clip import Clip, Replay
 from edgefer.config import Config, DetectorConfig
@@ -46,23 +46,6 @@ SEED, FIRST, STEP = 3, 45, 4
 """The drawn scene, and which of its frames give a face: one person, all the time."""
 ROOM = 1.7
 """Times the face's box that is cut out around it, so that the detector sees a head."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What one case showed, over its rounds."""
-
-    n: int
-    """Faces in a frame, or cameras."""
-    fps: float
-    """Total, of all cameras; the median of the rounds."""
-    p99_ms: float
-    """Age, of all frames of all rounds."""
-    frames: int
-    cpu_ms: float
-    """Processor time of a frame; the median of the rounds."""
-    found: float
-    """Faces found in a frame, the mean."""
 
 
 def tiled(faces: int, seed: int = 0) -> Clip:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import claims, scaling
-from benchmarks.scaling import Point, cost, marginal, tiled
+from benchmarks.curves import Point
+from benchmarks.scaling import cost, marginal, tiled
 from edgefer.config import DetectorConfig
 from edgefer.detectors import open_detector
 

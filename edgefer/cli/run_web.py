@@ -25,7 +25,7 @@ from edgefer.sources.live import LiveSource
 from edgefer.timing import clock
 from edgefer.web import Web
 from edgefer.web.live import Live
-from edgefer.web.site import Serving
+from edgefer.web.serving import Serving
 
 LOOK = 0.25
 """Seconds between two looks at the source."""

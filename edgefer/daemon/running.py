@@ -26,7 +26,7 @@ from edgefer.workers import default_workers
 if TYPE_CHECKING:
     from edgefer.web import Web
     from edgefer.web.live import Live
-    from edgefer.web.site import Serving
+    from edgefer.web.serving import Serving
 
 log = logging.getLogger(__name__)
 
@@ -246,7 +246,7 @@ class Running:
     @contextmanager
     def _lend(self) -> Iterator[Serving]:
         """The models, for a visitor's picture; by the web's thread."""
-        from edgefer.web.site import Serving, no_models
+        from edgefer.web.serving import Serving, no_models
 
         if self._models is None:
             no_models()

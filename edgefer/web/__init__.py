@@ -35,7 +35,8 @@ try:
     from edgefer.web.live import Live
     from edgefer.web.operations import Operation
     from edgefer.web.predicting import Predicting
-    from edgefer.web.site import Lender, Site, no_models
+    from edgefer.web.serving import Lender, no_models
+    from edgefer.web.site import Site
 except ModuleNotFoundError as exc:
     raise NotInstalled(
         "the web server needs starlette and uvicorn: pip install 'edgefer[daemon]'"

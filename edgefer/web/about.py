@@ -10,7 +10,8 @@ from typing import Final
 from edgefer.spec import ModelSpec
 from edgefer.timing import clock
 from edgefer.web.answers import Refused
-from edgefer.web.site import Serving, Site
+from edgefer.web.serving import Serving
+from edgefer.web.site import Site
 
 PARTS: Final = {
     "numpy": "BSD-3-Clause",

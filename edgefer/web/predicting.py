@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from edgefer.timing import clock
 from edgefer.web.answers import Busy
-from edgefer.web.site import Lender, Serving
+from edgefer.web.serving import Lender, Serving
 
 T = TypeVar("T")
 

@@ -23,7 +23,8 @@ from edgefer.web.limits import body_limit
 from edgefer.web.operations import JSON, Answer, Operation, Parameter
 from edgefer.web.pictures import Upload, decoded
 from edgefer.web.schemas import COUNT, TEXT, array, table
-from edgefer.web.site import Serving, Site
+from edgefer.web.serving import Serving
+from edgefer.web.site import Site
 from edgefer.web.texts import LANGUAGES, Texts, language_of, read_texts
 from edgefer.web.uploads import ONE, SECONDS, one_picture
 

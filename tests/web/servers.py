@@ -20,7 +20,7 @@ from edgefer.sinks.metrics import Metrics
 from edgefer.timing import clock
 from edgefer.web import Web
 from edgefer.web.live import Live
-from edgefer.web.site import Serving
+from edgefer.web.serving import Serving
 from tests.brokers import until
 from tests.drivers import FixedDetector, MeanEngine
 

@@ -19,7 +19,7 @@ from edgefer.config import Config
 from edgefer.outputs import HttpConfig, WebConfig
 from edgefer.web import Web
 from edgefer.web.pages import NAVIGATION, SCRIPTS, TYPES
-from edgefer.web.site import Serving
+from edgefer.web.serving import Serving
 from edgefer.web.texts import LANGUAGES, preferred, read_texts
 from tests.drivers import FixedDetector, MeanEngine
 from tests.web.servers import Daemon, Server, serving

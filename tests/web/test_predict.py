@@ -24,7 +24,7 @@ from edgefer.timing import clock
 from edgefer.web import connections, predicting
 from edgefer.web.answers import Busy, Refused
 from edgefer.web.predicting import REST, Predicting
-from edgefer.web.site import Serving
+from edgefer.web.serving import Serving
 from tests.brokers import until
 from tests.drivers import FACE, FixedDetector, MeanEngine
 from tests.web.servers import Daemon, Server, serving

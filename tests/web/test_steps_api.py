@@ -28,7 +28,7 @@ from edgefer.protocols import Detector, Engine
 from edgefer.spec import ModelSpec
 from edgefer.steps import Steps, step_by_step
 from edgefer.web import Web
-from edgefer.web.site import Serving
+from edgefer.web.serving import Serving
 from edgefer.web.steps_api import read_sayings
 from edgefer.web.texts import LANGUAGES
 from tests.drivers import FixedDetector, MeanEngine
