@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgefer.bench.gate import Gate
+from edgefer.bench.gate import Examined, Gate
 from edgefer.bench.statistics import Interval, Spread
 from edgefer.bench.verdict import Verdict
 from edgefer.bench.vitals import Vitals
@@ -47,22 +47,10 @@ class Sustained:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class Measurement(Examined):
     """One engine, over all rounds. Rates in frames a second (faces, in the mode "engine"),
     latencies in milliseconds; nan where a stage was not there."""
 
-    engine: str
-    model_sha256: str
-    parameters: int | None
-    parameters_from: str
-    macs: int | None
-    precision: str
-    input: str
-    runtime: str
-    accuracy: str
-    network: str
-    gate: Gate
-    roof_ms: float | None
     mode: str
     paced: float
     batch: int
