@@ -127,7 +127,7 @@ def test_an_image_runs_edgefer_as_nobody_special_and_its_commands_exist(path: Pa
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda p: p.name)
 def test_an_image_has_one_onnxruntime_and_what_the_daemon_needs(path: Path) -> None:
     (extras,) = re.findall(r"\$\{wheel\}\[([\w,]+)\]", path.read_text())
-    assert extras.split(",") == ["gpu" if path.name.endswith("x86") else "cpu", "daemon"]
+    assert extras.split(",") == ["gpu" if path.name.endswith("x86") else "cpu", "web"]
 
 
 def filled(text: str) -> str:
