@@ -159,6 +159,27 @@ def test_each_face_has_its_track_and_seven_bars(look: Open) -> None:
     page.wait_for_selector("#events li")
 
 
+def test_the_bar_of_the_label_that_is_shown_stands_out_though_the_frame_says_another(
+    look: Open,
+) -> None:
+    page = look("live").page
+    assert page.locator(".camera .face .tiny").first.inner_text() == "This frame"
+    chosen = page.evaluate(
+        """async () => {
+          const { faceCard } = await import("/static/faces.js");
+          const probabilities = { happy: 0.84, neutral: 0.16 };
+          const face = (expression) => ({ expression, probability: 0.36, probabilities });
+          const { node, update } = faceCard(face("neutral"), "Track 1");
+          const seen = () => [...node.querySelectorAll(".what, .most")].map(
+            (one) => one.firstChild.textContent);
+          const before = seen();
+          update(face("happy"));
+          return [before, seen()];
+        }"""
+    )
+    assert chosen == [["neutral", "neutral"], ["happy", "happy"]]
+
+
 def test_a_camera_that_is_not_there_is_told_with_its_reason(
     browser: Browser, tmp_path: Path
 ) -> None:

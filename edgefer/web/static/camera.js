@@ -151,7 +151,7 @@ export class Camera {
   add(key, face) {
     const who =
       face.track === null ? say("face", { n: this.cards.size + 1 }) : say("track", { n: face.track });
-    const card = faceCard(face, who);
+    const card = faceCard(face, who, texts.this_frame);
     this.cards.set(key, card);
     this.parts.faces.append(card.node);
   }

@@ -4,8 +4,9 @@ import { drawn, element, label, percent, put } from "./page.js";
 
 const LETTERS = 14; // px
 
-/** A list of labels with their probabilities; `update(probabilities)` changes it in place. */
-export function bars(probabilities) {
+/** A list of labels with their probabilities; `update(probabilities, chosen)` changes it in place.
+ * `chosen` is the label that stands out; where none is named, the most probable. */
+export function bars(probabilities, chosen) {
   const list = element("ul", { class: "bars" });
   const rows = {};
   for (const name of Object.keys(probabilities)) {
@@ -15,15 +16,15 @@ export function bars(probabilities) {
     rows[name] = { row, fill, value };
     list.append(row);
   }
-  const update = (now) => {
+  const update = (now, chosen) => {
     const most = Math.max(...Object.values(now));
     for (const [name, { row, fill, value }] of Object.entries(rows)) {
       fill.style.width = `${100 * (now[name] ?? 0)}%`;
       put(value, percent(now[name] ?? 0));
-      row.classList.toggle("most", now[name] === most);
+      row.classList.toggle("most", chosen ? name === chosen : now[name] === most);
     }
   };
-  update(probabilities);
+  update(probabilities, chosen);
   return { list, update };
 }
 
@@ -33,21 +34,23 @@ export function bar() {
   return { track: element("span", { class: "bar", "aria-hidden": "true" }, fill), fill };
 }
 
-/** One face with its name, label and bars; `update(face)` changes it in place. */
-export function faceCard(face, who) {
+/** One face with its name, label and bars; `update(face)` changes it in place. A label that was
+ * smoothed over time need not be the most probable of this frame: `caption` says what the bars are. */
+export function faceCard(face, who, caption = null) {
   const what = element("span", { class: "what" });
   const how = element("span", { class: "how number" });
-  const { list, update } = bars(face.probabilities);
+  const { list, update } = bars(face.probabilities, face.expression);
   const node = element(
     "li",
     { class: "face" },
     element("header", {}, what, element("span", { class: "who" }, who), how),
+    caption && element("span", { class: "soft tiny" }, caption),
     list,
   );
   const change = (now) => {
     put(what, label(now.expression));
     put(how, percent(now.probability));
-    update(now.probabilities);
+    update(now.probabilities, now.expression);
   };
   change(face);
   return { node, update: change };
