@@ -55,6 +55,7 @@ class Running:
         self._began = clock()
         self._web_part: Part | None = None
         self._live: Live | None = None  # kept over reloads, as is what it remembers
+        self._left: dict[str, None] = {}  # sessions that visitors signed out of, kept likewise
         self._web = self._web_of(config)
         self._web_task: asyncio.Task[None] | None = None
 
@@ -240,6 +241,7 @@ class Running:
             self.status,
             live=self._live,
             lend=self._lend,
+            left=self._left,
             report=report,
         )
 

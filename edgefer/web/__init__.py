@@ -60,10 +60,12 @@ class Web:
         *,
         live: Live | None = None,
         lend: Lender = no_models,
+        left: dict[str, None] | None = None,
         report: Callable[[State, str], object] | None = None,
     ) -> None:
         """`status` gives what /v1/status shows; `live` is told what the cameras see, `lend` lends
-        their models; `report` is told how the server stands, and why.
+        their models; `left` are the sessions that were signed out of; `report` is told how the
+        server stands, and why.
 
         Port 0 is one that the system chooses. Raises ConfigError where the host is no address,
         or one that others can reach and there is no secret, or a secret cannot be used; and
@@ -72,7 +74,7 @@ class Web:
         http, web = config.http, config.web
         address = listening_address("http.host", http.host)
         self._in_url = f"[{address}]" if address.version == 6 else str(address)
-        access = _access(config, address, self._in_url)
+        access = _access(config, address, self._in_url, left)
         self.live = live or Live(web)
         self._predicting = Predicting(lend, web.uploads)
         self._bench = Bench()
@@ -165,7 +167,12 @@ class Web:
             self._report(state, reason)
 
 
-def _access(config: Config, address: IPv4Address | IPv6Address, in_url: str) -> Access:
+def _access(
+    config: Config,
+    address: IPv4Address | IPv6Address,
+    in_url: str,
+    left: dict[str, None] | None,
+) -> Access:
     http, web = config.http, config.web
     token = _token(http.token) if http.token else None
     password = read_secret("web.password", web.password) if web.pages and web.password else None
@@ -177,7 +184,7 @@ def _access(config: Config, address: IPv4Address | IPv6Address, in_url: str) -> 
         )
     # A page of the web whose name is made to lead to loopback is told by that name.
     names = {"localhost", "127.0.0.1", "[::1]", in_url} if address.is_loopback else frozenset()
-    return Access(token, password, names)
+    return Access(token, password, names, left=left)
 
 
 def _token(where: str) -> Secret:

@@ -1,8 +1,9 @@
 """Who may ask: a token, or the session that a password began.
 
 A session is a signed cookie, so that it outlives a restart of the daemon; the key comes from the
-password, so that a new password ends all sessions. Signing out is remembered until the session
-would have ended. Secrets are compared in constant time.
+password, so that a new password ends all sessions. Signing out is remembered over reloads, and not
+over a restart: a cookie that somebody copied is valid again then, until its week is over. Secrets
+are compared in constant time.
 """
 
 from __future__ import annotations
@@ -51,13 +52,15 @@ class Access:
         password: Secret | None = None,
         names: Set[str] = frozenset(),
         now: Callable[[], float] = time.time,
+        left: dict[str, None] | None = None,
     ) -> None:
-        """`names` are the hosts that the server may be asked as; none: any."""
+        """`names` are the hosts that the server may be asked as; none: any. `left` are the sessions
+        that were signed out of, oldest first; it is kept up here, for an Access after this one."""
         self.names = names
         self._token = None if token is None else token.reveal().encode()
         self._words = [word.reveal().encode() for word in (password, token) if word is not None]
         self._now = now
-        self._left: dict[str, None] = {}
+        self._left = {} if left is None else left
         self._key = secrets.token_bytes(32)
         if self._words:
             # Slow, so that a cookie that somebody saw does not help to guess a short password.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +44,35 @@ def reload(daemon: Daemon, config: str) -> None:
     before = len(daemon.log())
     daemon.send(signal.SIGHUP)
     wait_for(lambda: any("reload" in line["message"] for line in daemon.log()[before:]), "a reload")
+
+
+def test_who_signed_out_stays_so_over_a_reload(start: Start, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("friend\n")
+    password.chmod(0o400)
+    config = CAMERA.format("door") + PAGES + f'password = "{password}"\n'
+    daemon = start(config)
+    url = f"http://127.0.0.1:{daemon.port}"
+    headers = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
+
+    def code(session: dict[str, str]) -> int:
+        return httpx.get(url + "/v1/cameras", cookies=session).status_code
+
+    with httpx.Client(base_url=url, headers=headers) as browser:
+
+        def send(page: str, path: str, **form: str) -> dict[str, str]:
+            found = re.search(r'name="csrf" value="(\w+)"', browser.get(page).text)
+            assert found
+            browser.post(path, data={**form, "csrf": found[1]})
+            return dict(browser.cookies)
+
+        left = send("/login", "/login", password="friend")
+        send("/", "/logout")
+        kept = send("/login", "/login", password="friend")
+    assert (code(left), code(kept)) == (401, 200)
+    reload(daemon, config)
+    wait_for(lambda: code(kept) == 200, "the server after the reload")
+    assert code(left) == 401
 
 
 def test_a_camera_is_seen_and_a_picture_of_it_recognised(start: Start) -> None:
