@@ -82,6 +82,8 @@ def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Any:  # Any:
     async def answered(request: Request) -> Response:
         try:
             return await handler(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # which nobody is there to read
         except Refused as refused:
             if refused.code == 413:
                 return refuse(refused.code, refused.why, refused.headers)

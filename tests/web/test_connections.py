@@ -50,6 +50,20 @@ def test_a_client_that_hangs_does_not_hold_the_close(words: bytes, daemon: Daemo
     assert open_files() == before
 
 
+@pytest.mark.parametrize("path", ["/login", "/v1/predict"])
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x"])
+def test_who_leaves_in_the_middle_of_a_body_is_no_line_of_the_log(
+    path: str, kind: str, site: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+    with site.connect(f"{head}Content-Length: 100\r\n\r\n--".encode()):
+        until(lambda: site.web.connected == 1)
+        assert site.get("/livez").is_success  # and by then the handler waits for the rest
+    until(lambda: site.web.connected == 0)
+    site.close()  # which waits for what is still being answered
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 @HANGING
 def test_a_client_that_is_too_slow_is_cut(
     words: bytes, daemon: Daemon, server: Server, monkeypatch: pytest.MonkeyPatch
