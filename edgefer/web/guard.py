@@ -4,6 +4,7 @@ of every answer.
 421  a Host that this server is not called by, where it listens on loopback
 403  a request that a page of another site sent
 401  no right to ask; pages lead to /login
+405  a body with a method that is not of its path
 413  a body where none is taken, or a larger one
 429  too often
 """
@@ -60,6 +61,9 @@ class Guard:
 
     def __init__(self, app: ASGIApp, access: Access, operations: Sequence[Operation]) -> None:
         self._app, self._access = app, access
+        self._methods: dict[str, list[str]] = {}
+        for each in operations:
+            self._methods.setdefault(each.path, []).append(each.method)
         self._taking = {(each.method, each.path): each for each in operations if each.body_limit}
         self._has_pages = any(each.path == "/login" for each in operations)
         self._rate = Rate(PER_SECOND, BURST)
@@ -109,6 +113,9 @@ class Guard:
         operation = self._taking.get((scope["method"], scope["path"]))
         length = headers.get("content-length", "0")
         if operation is None and (length != "0" or "transfer-encoding" in headers):
+            methods = self._methods.get(scope["path"], [scope["method"]])
+            if scope["method"] not in methods:
+                return refuse(405, "it is not asked so", {"Allow": ", ".join(methods)})
             return refuse(413, "no request here has a body")
         if operation is not None:
             if int(length) > operation.body_limit:

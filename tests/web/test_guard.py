@@ -243,6 +243,18 @@ def test_a_body_is_bounded_however_it_comes(daemon: Daemon) -> None:
         assert b" 413 " in server.asked(head % 10**15).splitlines()[0]
 
 
+def test_a_body_with_the_wrong_method_is_told_the_right_one(site: Server) -> None:
+    for method, path, right in (
+        ("PUT", "/v1/predict", "POST"),
+        ("POST", "/v1/cameras", "GET"),
+        ("PATCH", "/v1/benchmarks", "GET, POST"),
+    ):
+        answer = site.ask(method, path, content=b"x")
+        assert (answer.status_code, answer.headers["Allow"]) == (405, right)
+    assert site.ask("GET", "/v1/cameras", content=b"x").status_code == 413
+    assert site.post("/v1/benchmarks", content=b"x").status_code == 413
+
+
 def test_who_sends_too_much_is_told_when_to_come_again(site: Server) -> None:
     with httpx.Client(base_url=site.url, trust_env=False) as client:
         answers = [client.post("/v1/predict", content=b"x") for _ in range(200)]
