@@ -6,6 +6,7 @@ file's own header, so that a few kilobytes that would unpack to gigabytes are re
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,15 @@ from edgefer.web.answers import Refused
 
 SCANS = 100
 """Of a JPEG: progressive ones have about ten scans, and each costs as much as a whole picture."""
+
+SIDES = {"jpeg": 65_500, "png": 1_000_000, "webp": 16_383, "bmp": 1 << 20}
+"""Pixels of a side at most: what libjpeg, libpng, libwebp and OpenCV take."""
+
+CHUNKS = 20_000
+"""Of a PNG: encoders begin a new one each 4 kB at the earliest."""
+
+NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
+"""Chunks of a PNG that its pixels depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,9 @@ def checked(upload: Upload, config: WebConfig) -> tuple[int, int]:
         raise Refused(
             413, f"the picture is {width}x{height}; {config.megapixels:g} megapixels at most"
         )
+    if max(width, height) > SIDES[kind]:
+        most = f"{SIDES[kind]} pixels on a side at most"
+        raise Refused(413, f"the picture is {width}x{height}; a {kind} has {most}")
     if kind == "jpeg" and upload.data.count(b"\xff\xda") > SCANS:
         raise Refused(400, "the JPEG has more scans than any camera makes")
     return width, height
@@ -67,10 +80,13 @@ def decoded(upload: Upload, config: WebConfig) -> Image:
     """
     width, height = checked(upload, config)
     data = upload.data
+    if data.startswith(b"\x89PNG"):
+        data = _bare_png(data)
     scan = data.find(b"\xff\xda") if data.startswith(b"\xff\xd8") else -1
     if scan >= 0 and data.find(b"\xff\xd9", scan) < 0:
         # OpenCV would read what is missing as grey.
         raise Refused(400, "the JPEG is cut off")
+    cv2.utils.logging.setLogLevel(0)  # what it would print, Refused says
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -102,6 +118,25 @@ def _png(data: bytes) -> tuple[int, int]:
     if data[12:16] != b"IHDR":
         raise ValueError
     return _big(data[16:20]), _big(data[20:24])
+
+
+def _bare_png(data: bytes) -> bytes:
+    """Its NEEDED chunks: libpng writes a line onto stderr for each that is damaged or missing, and
+    for others that it does not like. Raises Refused."""
+    bare, at = [data[:8]], 8
+    for _ in range(CHUNKS):
+        end = at + 12 + _big(data[at : at + 4])
+        if end > len(data):
+            raise Refused(400, "the PNG is cut off")
+        if zlib.crc32(data[at + 4 : end - 4]) != _big(data[end - 4 : end]):
+            break
+        kind = data[at + 4 : at + 8]
+        if kind in NEEDED:
+            bare.append(data[at:end])
+        if kind == b"IEND":
+            return b"".join(bare)
+        at = end
+    raise Refused(400, "the PNG is damaged")
 
 
 def _webp(data: bytes) -> tuple[int, int]:
