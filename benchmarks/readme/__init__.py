@@ -27,7 +27,7 @@ PAGES: dict[Path, Sections] = {
         "accuracy: edgefer-export evaluate --robustness --json": accuracy,
     },
     REPOSITORY / "benchmarks" / "README.md": {
-        "claims: make bench": claims,
+        "claims: python -m benchmarks.NAME": claims,
         "scaling: python -m benchmarks.scaling": scaling,
         "faults: python -m benchmarks.faults": faults,
         "soak: python -m benchmarks.soak": soak,

@@ -19,16 +19,17 @@ def rates() -> str:
 
 def claims() -> str:
     """What each benchmark claims of the project's own speed, and where it was measured."""
-    rows, environment = [], {}
+    rows, environment, commits = [], {}, set()
     for path in sorted(RESULTS.glob("*.json")):
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))  # Any: JSON
         if record["schema"] == "edgefer.claims/1":
             environment = record["environment"]
+            commits.add(str(environment["git"])[:12])
             rows += [_row(path.stem, claim) for claim in record["claims"]]
-    head = ["claim (`python -m benchmarks.NAME`)", "median", "range", "n", "goal"]
+    head = ["claim (`results/NAME.json`)", "median", "range", "n", "goal"]
     where = (
         f"{environment['cpu']}, {environment['cores']} cores, Python {environment['python']}, "
-        f"commit {str(environment['git'])[:12]}"
+        f"commits {', '.join(sorted(commits))}: each file names its own"
     )
     return f"{markdown_table(head, rows)}\n\n{where}"
 
