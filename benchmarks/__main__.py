@@ -14,9 +14,9 @@ from benchmarks.claims import RESULTS
 from edgefer.cli import main as edgefer
 
 BENCHMARKS = (
-    "pipeline peers yunet classify exclusive overload handover enginehost cameras tracking "
-    "following scaling start web"
-).split()
+    *("pipeline", "peers", "yunet", "classify", "exclusive", "overload", "handover", "enginehost"),
+    *("cameras", "tracking", "following", "scaling", "start", "web"),
+)
 
 
 def main() -> int:
