@@ -334,6 +334,50 @@ def test_two_results_are_compared(look: Open) -> None:
     assert tab.complaints == []
 
 
+def test_two_different_results_are_offered_to_be_compared(look: Open) -> None:
+    page = look("benchmarks").page
+    assert page.input_value("#a") != page.input_value("#b")
+    assert page.locator("#too-few").is_hidden()
+
+
+def test_where_there_are_no_results_nothing_is_offered_to_be_compared(
+    browser: Browser, tmp_path: Path
+) -> None:
+    daemon = started(tmp_path / "one")
+    try:
+        with tab(browser, address(daemon)) as opened:
+            page = opened.open(PATHS["benchmarks"])
+            page.wait_for_selector("#none:not([hidden])")
+            assert page.locator("#too-few").is_visible()
+            assert page.locator("#compare select, #compare button").count() == 3
+            assert page.locator("#pair").is_hidden()
+    finally:
+        daemon.end()
+
+
+def test_a_result_of_several_engines_is_listed_with_their_number(look: Open) -> None:
+    page = look("benchmarks").page
+    engines = len(as_json(REPOSITORY / "benchmarks" / "results" / "zoo.json")["engines"])
+    assert f"{engines} engines" in page.locator('#list button[data-name="zoo"]').inner_text()
+
+
+def test_on_a_phone_a_chosen_result_comes_into_sight_with_its_heading_focused(look: Open) -> None:
+    tab = look("benchmarks", viewport=PHONE)
+    page = tab.page
+    page.click('#list button[data-name="after"]')
+    page.wait_for_selector("#result h2:focus:has-text('after')")
+    top = "document.querySelector('#result').getBoundingClientRect().top"
+    wait_for(lambda: 0 <= page.evaluate(top) < PHONE["height"] / 4, "the result at the top")
+    tab.keep("benchmarks-phone-chosen")
+
+
+def test_beside_the_list_a_chosen_result_does_not_take_the_focus(look: Open) -> None:
+    page = look("benchmarks").page
+    page.click('#list button[data-name="after"]')
+    page.wait_for_selector("#result h2:has-text('after')")
+    assert page.evaluate("document.activeElement.dataset.name") == "after"
+
+
 def test_each_kind_of_result_is_shown(look: Open) -> None:
     tab = look("benchmarks")
     page = tab.page

@@ -30,28 +30,38 @@ async function list() {
   at("none").hidden = all.length > 0;
   at("list").replaceChildren(...all.map((one) => element("li", {}, choice(one))));
   const chosen = told.results.map(({ name }) => name); // the others each measure something of their own
-  for (const [n, id] of ["a", "b"].entries()) {
-    const kept = chosen.includes(at(id).value) ? at(id).value : chosen[Math.min(n, chosen.length - 1)];
-    at(id).replaceChildren(
-      ...chosen.map((name) => element("option", { value: name, selected: name === kept }, name)),
-    );
-  }
-  at("compare").querySelector("button").disabled = chosen.length < 2;
+  at("pair").hidden = chosen.length < 2;
+  at("too-few").hidden = chosen.length >= 2;
+  const first = offer(at("a"), chosen);
+  offer(at("b"), chosen, first);
   return told;
+}
+
+/** The results in a select, the one that was selected kept; `not` is selected in the other. */
+function offer(select, names, not) {
+  const free = names.filter((name) => name !== not);
+  const kept = free.includes(select.value) ? select.value : free[0];
+  select.replaceChildren(
+    ...names.map((name) => element("option", { value: name, selected: name === kept }, name)),
+  );
+  return kept;
 }
 
 function choice(one) {
   const when = one.created ? day.format(new Date(one.created)) : "";
-  const best = one.engines?.[0];
-  const rate = best
-    ? `${number(best.total_fps, 1)} ${one.mode === "engine" ? texts.faces_rate : "FPS"}`
-    : (texts.kinds[one.kind] ?? one.kind);
   return element(
     "button",
-    { type: "button", "data-name": one.name, click: () => open(one.name) },
+    { type: "button", "data-name": one.name, click: () => chose(one.name) },
     element("strong", {}, one.name),
-    element("span", { class: "soft tiny" }, [rate, when].filter(Boolean).join(" · ")),
+    element("span", { class: "soft tiny" }, [gist(one), when].filter(Boolean).join(" · ")),
   );
+}
+
+/** The rate of a result's engine; of several, how many: none of them stands for the others. */
+function gist({ kind, mode, engines }) {
+  if (!engines?.length) return texts.kinds[kind] ?? kind;
+  if (engines.length > 1) return say("engines_n", { n: engines.length });
+  return `${number(engines[0].total_fps, 1)} ${mode === "engine" ? texts.faces_rate : "FPS"}`;
 }
 
 const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
@@ -64,6 +74,20 @@ function open(name) {
   });
 }
 
+async function chose(name) {
+  await open(name);
+  // Where the list stands above the result, what was chosen may be far out of sight.
+  const below = at("result").getBoundingClientRect().top > at("list").getBoundingClientRect().bottom;
+  if (below && at("trouble").hidden) come();
+}
+
+/** Bring the result into sight, and the keyboard and screen readers to its heading. */
+function come() {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  at("result").querySelector("h2").focus({ preventScroll: true });
+  at("result").scrollIntoView({ behavior: still ? "auto" : "smooth" });
+}
+
 function mark(name) {
   for (const button of at("list").querySelectorAll("button")) {
     if (button.dataset.name === name) button.setAttribute("aria-current", "true");
@@ -72,7 +96,7 @@ function mark(name) {
 }
 
 function show(title, ...parts) {
-  at("result").replaceChildren(element("h2", {}, title), ...parts);
+  at("result").replaceChildren(element("h2", { tabindex: -1 }, title), ...parts);
   at("result").setAttribute("aria-label", title);
   put(at("said"), title);
 }
@@ -85,7 +109,7 @@ at("compare").addEventListener("submit", (event) => {
     const found = await asked(`/v1/benchmarks/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`);
     mark(null);
     show(`${a} : ${b}`, compared(found, a, b));
-    at("result").focus();
+    come();
   });
 });
 
