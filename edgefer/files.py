@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,8 +24,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Write into the yielded file; it takes `path`'s place only once everything is on disk.
 
     After any error the old file stands as it was and no part is left behind. Raises
-    OutputError where the operating system refuses.
+    OutputError where the operating system refuses, and as `check_replaceable`.
     """
+    check_replaceable(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
@@ -37,6 +39,27 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises OutputError where something is there that is no regular file: a rename would put a
+    file in the place of /dev/null, for root at least. Links are followed."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # not there yet; or writing it tells why not
+    if not stat.S_ISREG(mode):
+        what = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise OutputError(f"cannot write {path}: it is {what}; name a file, or a path that is free")
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def sha256(path: Path) -> str:

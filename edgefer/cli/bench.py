@@ -24,7 +24,7 @@ from edgefer.bench.warmup import LEAST
 from edgefer.cli.options import add_settings, settings
 from edgefer.engines import FORMATS, find_model
 from edgefer.errors import ConfigError, OutputError
-from edgefer.files import replacing
+from edgefer.files import check_replaceable, replacing
 
 CLIP = "demo://?seed=3&start=40"
 """One person, from 60 to 200 pixels, in every frame."""
@@ -153,8 +153,11 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _check_writable(path: Path | None) -> None:
-    if path and (path.is_dir() or not os.access(path.absolute().parent, os.W_OK)):
-        raise OutputError(f"cannot write {path}: it is a folder, or its folder is not there")
+    if path is None:
+        return
+    check_replaceable(path)
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: its folder is not there, or not yours to write")
 
 
 def _jobs(args: argparse.Namespace) -> list[Job]:
