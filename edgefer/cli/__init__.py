@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 import sys
@@ -12,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from edgefer import __version__
-from edgefer.errors import EdgeferError
+from edgefer.errors import EdgeferError, OutputError
 
 DESCRIPTION = """\
 Facial-expression recognition at the edge: capture -> detect -> classify.
@@ -48,6 +49,10 @@ COMMANDS = ("run", "daemon", "health", "bench", "compile", "inspect", "config", 
 """Each a module of this package, in the order of the help."""
 
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing to stdout may meet; commands make an OutputError of it for all other files."""
+
+
 def parser(command: str = "") -> argparse.ArgumentParser:
     """All commands and their options, or those of one: what the others import takes time."""
     top = argparse.ArgumentParser(
@@ -80,13 +85,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream=sys.stderr,
         )
         code: int = args.call(args)
+        if sys.stdout:  # None where it is closed
+            sys.stdout.flush()  # in here, as a full disk is told only now
     except EdgeferError as exc:
         print(f"edgefer: error: {exc}", file=sys.stderr)
         return exc.exit_code
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     except BrokenPipeError:
-        # The reader of our output left; Python would complain once more while flushing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()  # the reader of our output left
         return 0
+    except OSError as exc:
+        if exc.errno not in NO_ROOM:
+            raise
+        _drop_stdout()
+        print(f"edgefer: error: cannot write the output: {exc.strerror}", file=sys.stderr)
+        return OutputError.exit_code
     return code
+
+
+def _drop_stdout() -> None:
+    """Python would complain once more while flushing at the end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

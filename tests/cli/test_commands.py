@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import io
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -211,3 +214,39 @@ def test_every_edgefer_command_of_the_readme_is_understood() -> None:
     assert len(commands) >= 5
     for command in commands:
         parser().parse_args(shlex.split(command)[1:])
+
+
+class FullOutput(io.TextIOWrapper):
+    """A stdout whose disk is full: it refuses to write, or what it took while flushing."""
+
+    refuses = "write"
+
+    def write(self, text: str) -> int:
+        if self.refuses == "write":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return len(text)
+
+    def flush(self) -> None:
+        if self.refuses == "flush":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("refuses", ["write", "flush"])
+def test_a_full_stdout_is_one_line_and_exit_code_7(
+    refuses: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with (tmp_path / "out").open("wb") as file:  # main points its descriptor at nothing
+        full = FullOutput(file)
+        full.refuses = refuses
+        monkeypatch.setattr(sys, "stdout", full)
+        code = main(["config", "show"])
+        monkeypatch.undo()
+        full.refuses = ""
+        full.detach()
+    assert code == 7
+    assert capsys.readouterr().err == (
+        "edgefer: error: cannot write the output: No space left on device\n"
+    )
