@@ -48,18 +48,26 @@ def body_limit(config: WebConfig) -> int:
 
 
 class Room:
-    """Memory for bodies."""
+    """Memory for bodies, taken as they come: who only says that it will send much keeps nobody
+    out."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     @contextmanager
-    def take(self, size: int) -> Iterator[None]:
-        """Raises Busy where so much is not left."""
-        if size > self._left:
-            raise Busy("others send pictures already; come again")
-        self._left -= size
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """A function that takes so many bytes more, and raises Busy where they are not left; all
+        are given back at the end."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self._left:
+                raise Busy("others send pictures already; come again")
+            self._left -= size
+            taken += size
+
         try:
-            yield
+            yield take
         finally:
-            self._left += size
+            self._left += taken

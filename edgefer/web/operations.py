@@ -87,6 +87,7 @@ def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Any:  # Any:
         except Refused as refused:
             if refused.code == 413:
                 return refuse(refused.code, refused.why, refused.headers)
+            refused.__traceback__ = None  # it holds what came of the body, whose room is given back
             # Closed over what is still being sent, the answer would never be read.
             with suppress(Refused, ClientDisconnect, RuntimeError):  # the last: it is read already
                 async for _ in request.stream():

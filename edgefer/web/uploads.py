@@ -3,16 +3,15 @@ there is room."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from edgefer.web.answers import Refused
-from edgefer.web.limits import body_limit
 from edgefer.web.pictures import Upload, checked
 from edgefer.web.site import Site
 
@@ -36,14 +35,14 @@ SEVERAL = {
 
 @asynccontextmanager
 async def uploads(site: Site, request: Request) -> AsyncIterator[tuple[Upload, ...]]:
-    """The pictures of a request, one or more, each of a size that may be decoded; memory is set
-    aside for them until they are let go of. Raises Refused 400, 413, 415 or 503."""
-    length = request.headers.get("content-length")
-    with site.room.take(int(length) if length else body_limit(site.config.web)):
+    """The pictures of a request, one or more, each of a size that may be decoded; room is taken
+    as they come, until they are let go of. Raises Refused 400, 413, 415 or 503."""
+    with site.room.share() as take:
+        pieces = _taking(request.stream(), take)
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            found = await _form(request)
+            found = await _form(request.headers, pieces)
         else:
-            found = (Upload("image", await request.body()),)
+            found = (Upload("image", b"".join([piece async for piece in pieces])),)
         for upload in found:
             checked(upload, site.config.web)
         yield found
@@ -58,8 +57,16 @@ async def one_picture(site: Site, request: Request) -> AsyncIterator[Upload]:
         yield found[0]
 
 
-async def _form(request: Request) -> tuple[Upload, ...]:
-    parser = MultiPartParser(request.headers, request.stream(), max_files=PICTURES, max_fields=4)
+async def _taking(
+    pieces: AsyncIterator[bytes], take: Callable[[int], None]
+) -> AsyncGenerator[bytes, None]:
+    async for piece in pieces:
+        take(len(piece))
+        yield piece
+
+
+async def _form(headers: Headers, pieces: AsyncGenerator[bytes, None]) -> tuple[Upload, ...]:
+    parser = MultiPartParser(headers, pieces, max_files=PICTURES, max_fields=4)
     parser.spool_max_size = 1 << 40  # it would put pictures onto a disk
     found = []
     try:

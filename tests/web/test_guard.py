@@ -278,10 +278,14 @@ def test_a_rate_is_a_burst_and_then_a_pace() -> None:
 
 def test_memory_for_bodies_is_bounded_and_given_back() -> None:
     room = Room(10)
-    with room.take(6):
-        with pytest.raises(Busy), room.take(5):
-            pass
-        with room.take(4):
-            pass
-    with room.take(10):
-        pass
+    with room.share() as one:
+        one(2)
+        one(4)
+        with room.share() as other:
+            other(4)
+            with pytest.raises(Busy):
+                other(1)
+        with room.share() as other:
+            other(4)
+    with room.share() as one:
+        one(10)

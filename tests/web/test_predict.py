@@ -269,8 +269,11 @@ def test_a_picture_that_drips_is_cut_and_its_memory_given_back(
     monkeypatch.setattr("edgefer.web.predict.SECONDS", 0.5)
     data = b"x" * 1_000_000
     with serving(daemon.site(megabytes=1)) as server:
-        dripping = [server.connect(sending(data) + b"x") for _ in range(4)]
+        dripping = [server.connect(sending(data)) for _ in range(4)]
         try:
+            for client in dripping:
+                with suppress(ConnectionError):
+                    client.sendall(data[:-1])
             for client in dripping:
                 with suppress(ConnectionError):
                     assert client.recv(1) == b"", "nothing but the end"
@@ -292,10 +295,24 @@ def test_who_is_put_off_reads_so_although_it_sends_still(
         assert 429 in codes
 
 
-def test_memory_for_bodies_is_set_aside_before_they_come(daemon: Daemon) -> None:
+def test_bodies_that_are_only_announced_keep_nobody_out(daemon: Daemon) -> None:
     data = b"x" * 1_000_000
     with serving(daemon.site(megabytes=1)) as server:
-        sending_ = [server.connect(sending(data)) for _ in range(4)]
+        announced = [server.connect(sending(data)) for _ in range(8)]
+        try:
+            until(lambda: server.web.connected == 8)
+            picture = encoded(".bmp", 400, 400)
+            for _ in range(4):
+                assert server.post("/v1/predict", content=picture).status_code == 200
+        finally:
+            for client in announced:
+                client.close()
+
+
+def test_memory_for_bodies_that_come_is_bounded(daemon: Daemon) -> None:
+    data = b"x" * 1_000_000
+    with serving(daemon.site(megabytes=1)) as server:
+        sending_ = [server.connect(sending(data) + data[:-1]) for _ in range(4)]
         try:
             until(lambda: server.post("/v1/predict", content=data[:600_000]).status_code == 503)
             assert server.get("/v1/cameras").status_code == 200
