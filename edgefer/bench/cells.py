@@ -6,7 +6,7 @@ import math
 
 from edgefer.bench.measurement import Measurement
 from edgefer.bench.report import Report
-from edgefer.bench.statistics import Interval, Spread
+from edgefer.bench.statistics import ANY, ENDLESS, Interval, Spread
 from edgefer.spec import UNTRAINED
 from edgefer.tables import number
 
@@ -52,17 +52,24 @@ def ms(value: float | None) -> str:
 
 
 def reach(interval: Interval) -> str:
-    """How far the interval reaches, as a share of the mean."""
+    """How far the interval reaches, as a share of the mean; six columns at most."""
     if math.isnan(interval.low):
         return "-"
+    if endless(interval):
+        return ANY
     far = max(interval.mean - interval.low, interval.high - interval.mean) / interval.mean
-    return f"±{100 * far:.1f}%" if far < 0.9995 else ">100%"
+    return f"±{100 * far:.{1 if far < 0.9995 else 0}f}%"
+
+
+def endless(interval: Interval) -> bool:
+    """Whether it says nothing of how high the rate may be."""
+    return interval.high > ENDLESS * interval.mean
 
 
 def between(interval: Interval) -> str:
     if math.isnan(interval.low):
         return "-"
-    high = f"{interval.high:,.1f}" if math.isfinite(interval.high) else "any"
+    high = ANY if endless(interval) else f"{interval.high:,.1f}"
     return f"{interval.low:,.1f} to {high}"
 
 

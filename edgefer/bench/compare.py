@@ -15,7 +15,8 @@ from statistics import fmean
 
 from edgefer.bench.measurement import Measurement
 from edgefer.bench.report import Report
-from edgefer.bench.statistics import Difference, difference
+from edgefer.bench.statistics import ANY, ANY_MEANS, ENDLESS, Difference, difference
+from edgefer.bench.verdict import MOST_OTHERS
 from edgefer.errors import ConfigError
 from edgefer.tables import markdown_table, number, text_table
 
@@ -50,6 +51,9 @@ class Pair:
     @property
     def verdict(self) -> str:
         """Of the second result's rate."""
+        others = max(m.others_percent or 0.0 for m in (self.first, self.second))
+        if self.rate.high > ENDLESS and not self.rate.significant and others > MOST_OTHERS:
+            return "cannot tell: other work kept the processors busy"
         return verdict(self.rate, "slower", "faster")
 
 
@@ -157,8 +161,8 @@ def _inverse(speed: Difference) -> Difference:
 def _change(found: Difference) -> list[str]:
     if found.low != found.low:  # one round cannot tell
         return [f"{found.ratio - 1:+.1%}", "-", "-"]
-    if found.high > 10:  # nothing is known
-        return [f"{found.ratio - 1:+.1%}", "any", number(found.g)]
+    if found.high > ENDLESS:
+        return [f"{found.ratio - 1:+.1%}", ANY, number(found.g)]
     between = f"{found.low - 1:+.1%} to {found.high - 1:+.1%}"
     return [f"{found.ratio - 1:+.1%}", between, number(found.g)]
 
@@ -212,4 +216,6 @@ def _notes(found: Comparison) -> str:
     rounds = " and ".join(str(len(m.rounds)) for m in (found.pairs[0].first, found.pairs[0].second))
     lines.append(f"Welch's t over {rounds} rounds, the independent units; g: Hedges', in standard")
     lines.append("deviations of a round")
+    if any(row[HEADER.index("95 % interval")] == ANY for row, _ in _rows(found)):
+        lines.append(ANY_MEANS)
     return "\n".join(lines)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
-from edgefer.bench.cells import BLANK, UNLIKE, WRONG, name
+from edgefer.bench.cells import BLANK, UNLIKE, WRONG, endless, name
 from edgefer.bench.provenance import UNAVAILABLE
 from edgefer.bench.report import Report
 from edgefer.bench.reported import CONDITIONS, ROBOT_2024, TABLE_1, VARIANTS, Row
+from edgefer.bench.statistics import ANY_MEANS
 from edgefer.spec import UNTRAINED
 from edgefer.tables import counted, number
 
@@ -88,6 +89,7 @@ def context(report: Report) -> str:
     m, env = report.first, report.environment
     n, first = len(m.rounds), m.rounds[0]
     warm = [one.warmup for row in report.engines for one in row.rounds]
+    warmed = f"{min(warm):,}" + (f" to {max(warm):,}" if min(warm) < max(warm) else "")
     runtimes = ", ".join(dict.fromkeys(one.runtime for one in report.engines))
     mode = next((one.vitals.power_mode for one in report.engines if one.vitals.power_mode), None)
     device = env.get("device", UNAVAILABLE)
@@ -99,9 +101,11 @@ def context(report: Report) -> str:
         runtimes,
         *_played(report),
         f"{counted(n, 'round')} of {first.frames:,} frames, the engines in turns, each round in a "
-        f"new process after {min(warm):,} to {max(warm):,} frames to warm up",
+        f"new process after {warmed} frames to warm up",
         "95 %: bootstrap over rounds; p99: of 1,000 frames or more",
     ]
+    if any(endless(one.total_fps) for one in report.engines):
+        lines.append(ANY_MEANS)
     if m.mode == "pipeline":
         lines.append("serial: what one loop would reach; overlap: total / serial; effic: total / "
                      "the most that these stage times allow on these cores")  # fmt: skip

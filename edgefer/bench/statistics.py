@@ -31,6 +31,11 @@ T_975 = (
 """Student's t, 97.5 %, for 1 to 30 degrees of freedom (any table of it)."""
 Z_975 = 1.960
 
+ENDLESS = 10.0
+"""An interval that reaches beyond so many times the mean says nothing: tables show ANY."""
+ANY = "any"
+ANY_MEANS = f"{ANY}: the interval has no end, or one beyond {ENDLESS:g} times the mean"
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

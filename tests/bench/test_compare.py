@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgefer.bench.compare import compare, table_csv, text
+from edgefer.bench.compare import compare, markdown, table_csv, text
 from edgefer.bench.gate import Gate
 from edgefer.cli import main
 from edgefer.errors import ConfigError
@@ -118,9 +118,15 @@ def test_rounds_that_have_nothing_in_common_prove_nothing() -> None:
     wild = report(measurement(rates=[1e-3, 1e3, 1e-3], others_percent=99.0))
     for pair in ((report(), wild), (wild, report())):
         found = compare(NAMES, *pair)
-        assert found.pairs[0].verdict == "no significant difference"
-        assert "any" in text(found)
+        for shown in (text(found), markdown(found)):
+            assert "cannot tell: other work kept the processors busy" in shown
+            assert "any: the interval has no end" in shown
         assert max(map(len, text(found).splitlines())) <= 80
+
+
+def test_an_endless_interval_of_a_quiet_machine_blames_no_other_work() -> None:
+    wild = report(measurement(rates=[1e-3, 1e3, 1e-3], others_percent=1.0))
+    assert compare(NAMES, report(), wild).pairs[0].verdict == "no significant difference"
 
 
 def test_wrong_answers_and_an_unstable_run_are_told(

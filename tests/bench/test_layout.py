@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edgefer.bench.cells import reach
 from edgefer.bench.chart import _arm, bars
 from edgefer.bench.gate import Gate
 from edgefer.bench.layout import markdown, text
@@ -142,8 +143,30 @@ def test_an_interval_without_an_end_stays_so_in_a_file(tmp_path: Path) -> None:
     of.write_json(tmp_path / "r.json")
     again = Report.read_json(tmp_path / "r.json")
     assert again.engines[0].total_fps == wild.total_fps
-    assert ">100%" in text(again)
+    (row,) = [line for line in text(again).splitlines() if line.startswith("a ")][:1]
+    assert row.split()[3] == "any"
     assert " to any |" in markdown(again)
+    for shown in (text(again), markdown(again)):
+        assert "any: the interval has no end" in shown
+    assert "any:" not in text(report())
+
+
+def test_an_interval_beyond_the_mean_but_with_an_end_is_a_figure() -> None:
+    assert reach(Interval(100.0, 40.0, 350.0)) == "±250%"
+    assert reach(Interval(100.0, 40.0, 1001.0)) == "any"
+    assert reach(Interval(100.0, 40.0, 160.0)) == "±60.0%"
+
+
+def test_frames_to_warm_up_are_one_number_where_all_rounds_had_as_many() -> None:
+    row = measurement()
+    assert "after 50 frames to warm up" in as_one_line(text(report(row)))
+    rounds = (dataclasses.replace(row.rounds[0], warmup=80), *row.rounds[1:])
+    other = dataclasses.replace(row, rounds=rounds)
+    assert "after 50 to 80 frames to warm up" in as_one_line(text(report(other)))
+
+
+def as_one_line(shown: str) -> str:
+    return " ".join(shown.split())
 
 
 def test_a_chart_is_a_png_with_all_rows(tmp_path: Path) -> None:
