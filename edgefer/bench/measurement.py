@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ class Measurement(Examined):
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Measurement:
-        """From what `without_nan` made of `to_json`."""
+        """From what `without_nan` made of `to_json`. Raises NoResult where a figure cannot be;
+        whatever Python raises where the fields are others."""
         values = _numbers(cls, {key: fields[key] for key in fields if key not in DERIVED})
         values["gate"] = Gate(**fields["gate"])
         total = Interval(**_numbers(Interval, fields["total_fps"]))
@@ -147,17 +149,42 @@ class Measurement(Examined):
         values["vitals"] = Vitals.from_json(fields["vitals"])
         values["verdict"] = tuple(fields["verdict"])
         values["rounds"] = tuple(Round(**_numbers(Round, one)) for one in fields["rounds"])
+        _check_rates(values["engine"], values["total_fps"], values["rounds"])
         if fields["sustained"] is not None:
             values["sustained"] = Sustained(**fields["sustained"])
         return cls(**values)
 
 
+class NoResult(ValueError):
+    """Why a file is no result, in words."""
+
+
 DERIVED = ("faces_per_frame", "searched_share", "roof_share")
 
 
+def _check_rates(engine: str, total: Interval, rounds: tuple[Round, ...]) -> None:
+    """What is divided by, and taken the logarithm of."""
+    if not rounds:
+        raise NoResult(f"{engine} has no round")
+    for rate in (total.mean, *(one.total_fps for one in rounds)):
+        if not (math.isfinite(rate) and rate > 0):
+            raise NoResult(f"a rate of {engine} is {rate:g}; it must be above 0 and finite")
+    for one in rounds:
+        if one.cpu_ms is not None and not (math.isfinite(one.cpu_ms) and one.cpu_ms >= 0):
+            raise NoResult(f"a processor time of {engine} is {one.cpu_ms:g} ms; it must be finite "
+                           "and not below 0")  # fmt: skip
+
+
+_NUMBERS = ("int", "float", "int | None", "float | None")
+
+
 def _numbers(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with nan for the null of a field that is always a number: JSON has no nan."""
+    """The same, with nan for the null of a field that is always a number: JSON has no nan.
+    Raises NoResult where a number is something else."""
     kinds = {field.name: field.type for field in dataclasses.fields(kind)}
+    for key, value in fields.items():
+        if kinds.get(key) in _NUMBERS and not isinstance(value, int | float | None):
+            raise NoResult(f"{key} is {json.dumps(value)[:40]}, no number")
     return {
         key: math.nan if value is None and kinds[key] == "float" else value
         for key, value in fields.items()

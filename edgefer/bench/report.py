@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgefer.bench.measurement import Measurement, without_nan
+from edgefer.bench.measurement import Measurement, NoResult, without_nan
 from edgefer.bench.statistics import RESAMPLES, SEED
 from edgefer.errors import ConfigError
 from edgefer.files import replacing
@@ -74,15 +74,32 @@ class Report:
     def read_json(cls, path: Path) -> Report:
         """A report that `write_json` wrote; raises ConfigError where it is none."""
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if (schema := record.pop("schema")) != SCHEMA:
-                raise ValueError(f"its schema is {schema}, not {SCHEMA}; measure again")
-            record.pop("bootstrap", None)
-            engines = tuple(Measurement.from_json(fields) for fields in record.pop("engines"))
-            if not engines:
-                raise ValueError("it holds no engine")
-            return cls(argv=tuple(record.pop("argv")), engines=engines, **record)
+            return cls._read(json.loads(path.read_text(encoding="utf-8")))
         except OSError as exc:
             raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            raise ConfigError(f"{path} is no result of edgefer bench: {exc}") from exc
+        except NoResult as exc:
+            why = str(exc)
+        except UnicodeDecodeError:
+            why = "it is not text"
+        except json.JSONDecodeError as exc:
+            why = f"it is not JSON, see line {exc.lineno}"
+        except KeyError as exc:
+            why = f"it has no {exc.args[0]}"
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            why = f"its fields are not those of {SCHEMA}"
+        raise ConfigError(f"{path}: it is no result of edgefer bench: {why}")
+
+    @classmethod
+    def _read(cls, record: Any) -> Report:  # Any: whatever JSON holds
+        if not isinstance(record, dict) or "schema" not in record:
+            raise NoResult("it names no schema; edgefer bench --json FILE writes one")
+        if (schema := record.pop("schema")) != SCHEMA:
+            raise NoResult(f"its schema is {schema}, not {SCHEMA}; measure again")
+        record.pop("bootstrap", None)
+        engines = tuple(Measurement.from_json(fields) for fields in record.pop("engines"))
+        if not engines:
+            raise NoResult("it holds no engine")
+        for name in ("environment", "clip"):
+            if not isinstance(record[name], dict):
+                raise NoResult(f"{name} is no object")
+        return cls(argv=tuple(record.pop("argv")), engines=engines, **record)

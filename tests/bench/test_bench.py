@@ -28,6 +28,7 @@ from edgefer.config import Config
 from edgefer.errors import ConfigError, EdgeferError, SourceError
 from edgefer.files import sha256
 from edgefer.timing import clock
+from tests.bench.rows import report
 from tests.contracts import check_source
 from tests.models import SPEC, tiny_onnx
 from tests.plans import make_plan
@@ -168,12 +169,46 @@ def test_bad_arguments_are_refused(more: list[str], capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.splitlines()[-1].startswith("edgefer: error: ")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "edgefer.bench/1"}',
-                                  '{"schema": "edgefer.bench/3"}'])  # fmt: skip
-def test_a_file_that_is_no_report_is_refused(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is not JSON"),
+        ("[]", "it names no schema"),
+        ("{}", "it names no schema"),
+        ('{"schema": "edgefer.bench/1"}', "its schema is edgefer.bench/1"),
+        ('{"schema": "edgefer.bench/3"}', "it has no engines"),
+        ('{"schema": "edgefer.bench/3", "engines": []}', "it holds no engine"),
+        ('{"schema": "edgefer.bench/3", "engines": 3}', "its fields are not those of"),
+    ],
+)
+def test_a_file_that_is_no_report_is_refused_in_words(text: str, why: str, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(text)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=f"it is no result of edgefer bench: {why}"):
         Report.read_json(tmp_path / "r.json")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"total_fps": 0}, "is 0; it must be above 0"),
+        ({"total_fps": -3.0}, "is -3; it must be above 0"),
+        ({"total_fps": None}, "is nan; it must be above 0"),
+        ({"total_fps": math.inf}, "is inf; it must be above 0"),
+        ({"total_fps": "fast"}, 'total_fps is "fast", no number'),
+        ({"cpu_ms": -1.0}, "is -1 ms"),
+        (None, "a.onnx has no round"),
+    ],
+)
+def test_rounds_that_cannot_be_are_refused(
+    changed: dict[str, object] | None, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = report().to_json()
+    rounds = record["engines"][0]["rounds"]
+    record["engines"][0]["rounds"] = [] if changed is None else [*rounds[1:], rounds[0] | changed]
+    path = str(tmp_path / "r.json")
+    Path(path).write_text(json.dumps(record))
+    assert main(["bench", "compare", path, path]) == 2
+    assert why in capsys.readouterr().err
 
 
 def test_what_cannot_be_read_is_unavailable(tmp_path: Path) -> None:
