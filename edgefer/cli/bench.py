@@ -22,6 +22,7 @@ from edgefer.bench.report import Report
 from edgefer.bench.rounds import MODES, Job
 from edgefer.bench.warmup import LEAST
 from edgefer.cli.options import add_settings, settings
+from edgefer.config import SECTIONS
 from edgefer.engines import FORMATS, find_model
 from edgefer.errors import ConfigError, OutputError
 from edgefer.files import check_replaceable, replacing
@@ -62,11 +63,11 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     parser.add_argument("--warmup", type=int, default=LEAST, metavar="N",
                         help="frames of each round that go through first at least; more until the "
                         f"rate stands still (default {LEAST})")  # fmt: skip
-    parser.add_argument("--paced", type=float, default=0.0, metavar="FPS",
+    parser.add_argument("--paced", type=float, metavar="FPS",
                         help="play the clip like a camera; late frames are dropped")  # fmt: skip
     parser.add_argument("--batch", type=int, default=1, metavar="N",
                         help="faces in one call, with --mode engine (default 1)")  # fmt: skip
-    parser.add_argument("--sustain", type=duration, default=0.0, metavar="TIME",
+    parser.add_argument("--sustain", type=duration, metavar="TIME",
                         help="then run each engine once for so long, such as 10m: FPS of the "
                         "first minute against the tenth")  # fmt: skip
     parser.add_argument("--strict", action="store_true",
@@ -117,7 +118,7 @@ def call(args: argparse.Namespace) -> int:
     jobs = _jobs(args)
     progress = Progress()
     try:
-        outcome = measure(jobs, args.rounds, args.sustain, progress)
+        outcome = measure(jobs, args.rounds, args.sustain or 0.0, progress)
     finally:
         progress.close()
     if outcome.measurements:  # what was measured is not lost with an engine that failed
@@ -138,10 +139,16 @@ def _check(args: argparse.Namespace) -> None:
                         ("batch", 1)):  # fmt: skip
         if getattr(args, name) < least:
             raise ConfigError(f"--{name.replace('_', '-')} takes {least} or more")
-    if not 0 <= args.paced <= 1000:
+    if args.paced is not None and not 0.1 <= args.paced <= 1000:
         raise ConfigError(f"--paced is {args.paced:g}; it takes 0.1 to 1000 frames a second")
-    if args.mode == "engine" and args.paced:
+    if args.sustain == 0:
+        raise ConfigError("--sustain takes a time above 0, such as 10m; leave it out for none")
+    if args.mode == "engine" and args.paced is not None:
         raise ConfigError("--paced plays a clip; --mode engine has none")
+    if args.mode == "engine" and (given := _of_the_pipeline(args)):
+        raise ConfigError(
+            f"{', '.join(given)}: of the pipeline; --mode engine runs the classifier alone"
+        )
     if args.mode == "pipeline" and args.batch != 1:
         raise ConfigError(
             "--batch is for --mode engine; the pipeline takes a frame's faces at once"
@@ -150,6 +157,16 @@ def _check(args: argparse.Namespace) -> None:
         _check_writable(path)
     if args.chart:
         check_installed()
+
+
+def _of_the_pipeline(args: argparse.Namespace) -> list[str]:
+    """The options that were given and that the engine alone has no use for."""
+    return [
+        spec.metadata["flag"]
+        for section in ("detector", "pipeline")
+        for spec in dataclasses.fields(SECTIONS[section])
+        if spec.metadata["flag"] and getattr(args, f"{section}.{spec.name}") is not None
+    ]
 
 
 def _check_writable(path: Path | None) -> None:
@@ -177,7 +194,7 @@ def _jobs(args: argparse.Namespace) -> list[Job]:
                 args.warmup,
                 args.frames,
                 mode=args.mode,
-                paced=args.paced,
+                paced=args.paced or 0.0,
                 batch=args.batch,
             )
         )

@@ -37,8 +37,9 @@ from tests.tensorrt_double import PATH
 T = TypeVar("T")
 
 TRAINED = dataclasses.replace(SPEC, recipe="tests 1")
-QUICK = ["--frames", "30", "--warmup", "5", "--clip-frames", "10", "--detector", "haar",
-         "--detector-size", "160", "--rounds", "1"]  # fmt: skip
+ALONE = ["--frames", "30", "--warmup", "5", "--clip-frames", "10", "--rounds", "1"]
+"""For --mode engine, which takes no option of the pipeline."""
+QUICK = [*ALONE, "--detector", "haar", "--detector-size", "160"]
 
 
 def test_a_replay_keeps_the_contract_and_counts_on() -> None:
@@ -170,6 +171,31 @@ def test_bad_arguments_are_refused(more: list[str], capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--paced", "0"], "--paced is 0; it takes 0.1"),
+        (["--mode", "engine", "--paced", "0"], "--paced is 0"),
+        (["--sustain", "0s"], "--sustain takes a time above 0"),
+        (["--mode", "engine", "--detect-every", "3", "--still", "0"], "--detect-every, --still: "),
+        (["--mode", "engine", "--detector", "haar"], "--detector: of the pipeline"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    args: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *ALONE, *args]) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_regular_one_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["bench", *QUICK, "--json", str(tmp_path / "pipe")]) == 7
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("", "it is not JSON"),
@@ -248,7 +274,7 @@ def test_a_wrong_engine_is_printed_and_marked_and_has_no_rank(
     wrong = tiny_onnx(tmp_path / "tiny_int8.onnx", TRAINED, weight=-1.0, quantised=True)
     engines = ["--engine", str(right), "--engine", str(wrong)]
     out = tmp_path / "bench.json"
-    assert main(["bench", *engines, "--json", str(out), "--mode", "engine", *QUICK]) == 0
+    assert main(["bench", *engines, "--json", str(out), "--mode", "engine", *ALONE]) == 0
     text = capsys.readouterr().out
     assert "! tiny_int8: no rank, wrong answers" in text.replace("\n  ", " ")
     report = Report.read_json(out)
@@ -261,7 +287,7 @@ def test_an_engine_that_nothing_vouches_for_is_ranked_but_said_to_be_unchecked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = tiny_onnx(tmp_path / "alone_int8.onnx", TRAINED, quantised=True)
-    assert main(["bench", "--engine", str(alone), "--mode", "engine", *QUICK]) == 0
+    assert main(["bench", "--engine", str(alone), "--mode", "engine", *ALONE]) == 0
     assert "alone_int8: answers not checked" in capsys.readouterr().out
 
 
@@ -270,7 +296,7 @@ def test_the_engine_alone_is_measured_in_faces(
 ) -> None:
     tiny, out = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "bench.json"
     args = ["--mode", "engine", "--batch", "4", "--json", str(out)]
-    assert main(["bench", "--engine", str(tiny), *args, *QUICK]) == 0
+    assert main(["bench", "--engine", str(tiny), *args, *ALONE]) == 0
     text = capsys.readouterr().out
     assert "faces/s" in text
     assert max(map(len, text.splitlines())) <= 80
@@ -374,7 +400,7 @@ def test_a_paced_clip_comes_at_its_pace_and_late_frames_are_dropped() -> None:
 
 def test_a_run_that_is_not_stable_ends_with_3_under_strict(tmp_path: Path) -> None:
     tiny = tiny_onnx(tmp_path / "tiny.onnx")
-    args = ["bench", "--engine", str(tiny), "--mode", "engine", *QUICK]
+    args = ["bench", "--engine", str(tiny), "--mode", "engine", *ALONE]
     assert main([*args, "--strict"]) == 3
     assert main(args) == 0
 
@@ -384,7 +410,7 @@ def test_a_long_run_tells_its_first_tenth_and_its_last(
 ) -> None:
     tiny, out = tiny_onnx(tmp_path / "tiny.onnx"), tmp_path / "bench.json"
     args = ["--mode", "engine", "--sustain", "1s", "--json", str(out)]
-    assert main(["bench", "--engine", str(tiny), *args, *QUICK]) == 0
+    assert main(["bench", "--engine", str(tiny), *args, *ALONE]) == 0
     assert "last 10th" in capsys.readouterr().out
     (m,) = Report.read_json(out).engines
     assert m.sustained is not None
@@ -409,7 +435,7 @@ def test_a_folder_is_measured_whole(tmp_path: Path, capsys: pytest.CaptureFixtur
     for name in ("b.onnx", "a.onnx"):
         tiny_onnx(tmp_path / name)
     (tmp_path / "a.md").write_text("no model")
-    assert main(["bench", "--zoo", str(tmp_path), "--mode", "engine", *QUICK]) == 0
+    assert main(["bench", "--zoo", str(tmp_path), "--mode", "engine", *ALONE]) == 0
     rows = capsys.readouterr().out.splitlines()[2:4]
     assert [row.split()[0] for row in rows] == ["a", "b"]
 
@@ -436,7 +462,7 @@ def test_one_file_on_two_runtimes_is_two_rows(
     tiny = tiny_onnx(tmp_path / "tiny.onnx")
     engines = ["--engine", str(tiny), "--engine", f"openvino-bf16:{tiny}"]
     out = tmp_path / "bench.json"
-    assert main(["bench", *engines, "--mode", "engine", "--json", str(out), *QUICK]) in (0, 5)
+    assert main(["bench", *engines, "--mode", "engine", "--json", str(out), *ALONE]) in (0, 5)
     report = Report.read_json(out)
     names = [m.engine for m in report.engines]
     assert names == ["tiny.onnx", "openvino-bf16:tiny.onnx"][: len(names)]
