@@ -56,8 +56,8 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
                         help="pipeline: clip to expressions; engine: the classifier alone, on "
                         "drawn faces (default pipeline)")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=5, metavar="N",
-                        help="turns of each engine, A B C A B C; three are needed for a verdict, "
-                        "five see 10 %% in 19 of 20 (default 5)")  # fmt: skip
+                        help="turns of each engine, A B C A B C; a verdict needs three "
+                        "(default 5)")  # fmt: skip
     parser.add_argument("--frames", type=int, default=1000, metavar="N",
                         help="frames that are measured in each round (default 1000)")  # fmt: skip
     parser.add_argument("--warmup", type=int, default=LEAST, metavar="N",
