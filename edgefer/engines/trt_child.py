@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from edgefer.engines.host import environment
+from edgefer.engines.hosted_child import environment
 from edgefer.engines.trt_flags import BuildError
 from edgefer.engines.trt_room import memory, remedy
 from edgefer.errors import EdgeferError, NotInstalled, OutputError

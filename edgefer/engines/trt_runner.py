@@ -5,7 +5,7 @@ standard library, NumPy, tensorrt and pycuda, and nothing of edgefer, so that an
 has never heard of edgefer can run it. What a version offers is asked of its objects, never
 concluded from a name.
 
-Imported, it gives `Runner` and `probe`. Started as a program, it is the child of `host.py`:
+Imported, it gives `Runner` and `probe`. As a program, it is the process of `hosted_child.py`:
 
     PYTHON trt_runner.py CHANNEL BEATS MEMORY PLAN
 

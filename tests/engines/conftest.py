@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgefer.engines.host import HostedEngine
 from edgefer.engines.trt import TensorRTEngine
 from edgefer.manifest import PlanManifest, read_plan, write_manifest
 from tests.conftest import REPOSITORY
@@ -109,6 +110,30 @@ def opened(
     yield open_it
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture
+def plan(plan_of: Callable[..., Plan]) -> Plan:
+    return plan_of("8.2.1.8")
+
+
+@pytest.fixture
+def hosted(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., HostedEngine]]:
+    """Opens hosts of `plan`, and closes them; no file descriptor may be left over."""
+    monkeypatch.setenv("EDGEFER_TRT_DOUBLE", "8.2.1.8")
+    monkeypatch.setenv("PYTHONPATH", PATH)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    engines = []
+
+    def open_it(**options: object) -> HostedEngine:
+        options = {"python": sys.executable, "backoff": 0.01, "timeout": 20.0, **options}
+        engines.append(HostedEngine(plan.path, plan.manifest, **options))  # type: ignore[arg-type]
+        return engines[-1]
+
+    yield open_it
+    for engine in engines:
+        engine.close()
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 @pytest.fixture(scope="session")
