@@ -1,8 +1,7 @@
-"""How often a part may be started again, and how long it waits before that."""
+"""How often a part may be started again."""
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Callable
 
@@ -31,32 +30,3 @@ class Budget:
 
     def __str__(self) -> str:
         return f"{self.restarts} times in {self.window:g} s"
-
-
-class Backoff:
-    """Pauses that double from `first` to `longest`, and begin anew after a steady time.
-
-    Each is shortened by chance, by half at most, so that many devices do not come back at once.
-    """
-
-    def __init__(
-        self,
-        first: float,
-        longest: float,
-        steady: float = 10.0,
-        clock: Callable[[], float] = real_clock,
-    ) -> None:
-        self._first, self._longest, self._steady, self._clock = first, longest, steady, clock
-        self._next = first
-        self._resumed = clock()
-
-    def pause(self) -> float:
-        """Seconds to wait now. Asked for again `steady` seconds after that wait was over, it is
-        the first one."""
-        now = self._clock()
-        if now - self._resumed > self._steady:
-            self._next = self._first
-        pause = self._next * random.uniform(0.5, 1)
-        self._next = min(self._next * 2, self._longest)
-        self._resumed = now + pause
-        return pause

@@ -10,8 +10,9 @@ from contextlib import aclosing
 from typing import Any, get_args
 
 from edgefer.addresses import without_password
+from edgefer.backoff import Backoff
 from edgefer.config import CameraConfig, Config
-from edgefer.daemon.budget import Backoff, Budget
+from edgefer.daemon.budget import Budget
 from edgefer.daemon.models import Models
 from edgefer.daemon.outlets import Outlets
 from edgefer.data import Look, Reading
@@ -57,6 +58,7 @@ class Camera:
         self._config, self._events = config, Events(config.events)
         self._following: Following | None = None
         self._budget = Budget(config.daemon.restarts, config.daemon.window)
+        self._backoff = Backoff(camera.source.backoff, camera.source.backoff_max)
         self._source: Source | None = None
         self._reconnects = 0
         self._lost = 0  # frames that a stage failed on, and whose gap has not come by yet
@@ -79,8 +81,6 @@ class Camera:
         """Until cancelled. A source that is not there, or ends, is opened again for ever. Raises
         ConfigError or NotInstalled where the first opening shows that this would be in vain, and
         what else went wrong, a bug, once the budget of restarts is spent."""
-        source = self.camera.source
-        backoff = Backoff(source.backoff, source.backoff_max)
         while True:
             try:
                 await self._carry()
@@ -95,12 +95,12 @@ class Camera:
                 if not self._budget.spend():
                     raise
                 self._metrics.restarted(f"camera {self.name}")
-            told = reason or f"{without_password(source.url)} has ended"
+            told = reason or f"{without_password(self.camera.source.url)} has ended"
             if told != self._part.standing.reason:
                 level = logging.WARNING if reason else logging.INFO
                 log.log(level, "%s (opening it again)", told, extra={"camera": self.name})
             self._part.report("recovering", told)
-            await asyncio.sleep(backoff.pause())
+            await asyncio.sleep(self._backoff.pause())
 
     async def _carry(self) -> None:
         self._source = await asyncio.to_thread(_open, self.camera)
@@ -149,6 +149,7 @@ class Camera:
         if self._part.standing.state != "ok":
             self._part.report("ok")
         self._part.progress()
+        self._backoff.went_well()
         self._last_reading = clock()
         self._count_overtaken(reading.sequence)
         self.recent.add(reading)

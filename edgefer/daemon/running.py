@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from edgefer import __version__
+from edgefer.backoff import Backoff
 from edgefer.config import CameraConfig, Config
-from edgefer.daemon.budget import Backoff, Budget
+from edgefer.daemon.budget import Budget
 from edgefer.daemon.camera import Camera, patience
 from edgefer.daemon.models import LOADING, Models, Opened, fingerprint, open_models
 from edgefer.daemon.outlets import Outlets

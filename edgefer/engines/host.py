@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgefer.backoff import Backoff
 from edgefer.engines.hosted_child import CLOSING, RUNNER, Child, poll
 from edgefer.engines.trt import runtime_name
 from edgefer.errors import EdgeferError, EngineLost, InferenceError
@@ -165,7 +166,7 @@ class HostedEngine:
 
     def _again(self) -> Child | None:
         """A new child, after a pause; None where closed meanwhile, or given up."""
-        pause = self._backoff
+        backoff = Backoff(self._backoff, BACKOFF_MAX)
         while True:
             self._losses.append(clock())
             while self._losses[-1] - self._losses[0] > WINDOW:
@@ -173,9 +174,8 @@ class HostedEngine:
             if len(self._losses) > self._restarts:
                 log.error("the engine host is given up after %d losses", len(self._losses))
                 return None
-            if poll(self._wake).poll(pause * 1000):
+            if poll(self._wake).poll(backoff.pause() * 1000):
                 return None
-            pause = min(pause * 2, BACKOFF_MAX)
             try:
                 child = self._start()
             except (EdgeferError, OSError) as exc:

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import random
 import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from edgefer.backoff import Backoff
 from edgefer.credentials import read_secret
 from edgefer.data import Reading
 from edgefer.health import State
@@ -181,13 +180,13 @@ class Mqtt:
             self._say("failed", f"{type(exc).__name__}: {exc}")
 
     def _serve(self) -> None:
-        pause = self._config.backoff
+        # Who is thrown out at once, as by another client of the same name, waits longer each time.
+        backoff = Backoff(self._config.backoff, self._config.backoff_max, steady=STEADY)
         while not self._ending:
-            began = math.inf
             session = Session(self._config, self._login, self._events)
             try:
                 session.connect(self._config.host, self._port)
-                began = clock()
+                backoff.went_well()
                 self.connections += 1
                 self._say("ok", "")
                 self._carry(session)
@@ -195,12 +194,7 @@ class Mqtt:
                 self._say("recovering", f"{self._address}: {exc}")
             finally:
                 session.leave()
-            # Who is thrown out at once, as by another client of the same name, waits longer
-            # each time; and many devices do not come back at one moment.
-            if clock() - began > STEADY:
-                pause = self._config.backoff
-            self._events.wait(lambda: self._ending, pause * random.uniform(0.5, 1))
-            pause = min(pause * 2, self._config.backoff_max)
+            self._events.wait(lambda: self._ending, backoff.pause())
 
     def _carry(self, session: Session) -> None:
         """Send until the end; raises BrokerLost."""

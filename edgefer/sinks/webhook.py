@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from edgefer import __version__
+from edgefer.backoff import Backoff
 from edgefer.credentials import read_secret
 from edgefer.errors import ConfigError, NotInstalled
 from edgefer.health import State
@@ -137,9 +138,9 @@ class Webhook:
 
     def _deliver(self, post: Post) -> str:
         """Post until it is taken; "", or the reason why it is lost."""
-        pause = self._config.backoff
+        backoff = Backoff(self._config.backoff, self._config.backoff_max)
         for attempt in range(1, self._config.attempts + 1):
-            wait, fault = pause, ""
+            wait, fault = backoff.pause(), ""
             try:
                 # The answer's body is of no interest, and may be endless.
                 with self._client.stream(
@@ -165,7 +166,6 @@ class Webhook:
             self._say("recovering", fault)
             if attempt < self._config.attempts and self._box.wait(lambda: self._ending, wait):
                 return "closed"
-            pause = min(pause * 2, self._config.backoff_max)
         return "unanswered"
 
     def _say(self, state: State, fault: str) -> None:

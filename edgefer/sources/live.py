@@ -12,13 +12,13 @@ import threading
 from typing import Literal
 
 from edgefer.addresses import scheme, without_password
+from edgefer.backoff import Backoff
 from edgefer.config import SourceConfig
 from edgefer.data import Frame
 from edgefer.errors import EdgeferError, SourceError
 from edgefer.sources import devices
 from edgefer.sources.capture import Capture, poll
 from edgefer.sources.picture import Picture
-from edgefer.timing import clock
 
 State = Literal["opening", "live", "waiting", "ended"]
 
@@ -36,7 +36,7 @@ class LiveSource:
     The first opening raises what is wrong, unless `config.wait`. After the first frame, or
     with `wait`, a camera that gives no frame for `config.timeout` seconds, dies or changes
     its picture's size is killed and opened again, for ever, with pauses that double from
-    `backoff` to `backoff_max`, and begin anew once it lived for longer than the last. A
+    `backoff` to `backoff_max`, and begin anew once it lived for longer than the next. A
     picture that was black, even or frozen for `config.stale` seconds is such a loss too, but
     only once: one that is the same afterwards is delivered, with a `complaint`. Only a source
     that ends by itself ends. Any thread may look at the attributes.
@@ -56,9 +56,9 @@ class LiveSource:
         self._url, self._config = url, config
         self._capture: Capture | None = None
         self._openings = 0
-        self._live_since: float | None = None
+        self._was_live = False
         self._sequence = 0  # where the next opening goes on counting
-        self._pause = config.backoff
+        self._backoff = Backoff(config.backoff, config.backoff_max)
         # The people of a drawn scene leave now and then, and nothing moves.
         self._picture = Picture(0 if scheme(url) == "demo" else config.stale)
         self._closed = False
@@ -92,7 +92,7 @@ class LiveSource:
                     self._drop()
                     if self._closed:
                         break
-                    if self._live_since is None and not isinstance(exc, SourceError):
+                    if not self._was_live and not isinstance(exc, SourceError):
                         raise
                     self._picture.away()
                     self._lost(str(exc))
@@ -125,8 +125,9 @@ class LiveSource:
         if self.state != "live":
             height, width = frame.image_bgr.shape[:2]
             log.info("%s: live, %dx%d%s", self.name, width, height, devices.advice(self._url))
-            self.reconnects += self._live_since is not None
-            self._live_since = clock()
+            self.reconnects += self._was_live
+            self._was_live = True
+            self._backoff.went_well()
             self.state, self.reason = "live", ""
         wrong = self._picture.see(frame.image_bgr, frame.captured)
         if wrong and not self.complaint and self._picture.try_again():
@@ -145,12 +146,8 @@ class LiveSource:
         """Wait before the next opening; a reason that stays the same is logged once."""
         if reason != self.reason:
             log.warning("%s (opening it again)", reason)
-        lived = clock() - self._live_since if self.state == "live" and self._live_since else 0.0
-        if lived > self._pause:
-            self._pause = self._config.backoff
         self.state, self.reason, self.complaint = "waiting", reason, ""
-        poll(self._wake).poll(self._pause * 1000)
-        self._pause = min(self._pause * 2, self._config.backoff_max)
+        poll(self._wake).poll(self._backoff.pause() * 1000)
 
     def _drop(self) -> None:
         if self._capture is not None:

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgefer.daemon.budget import Backoff, Budget
+from edgefer.daemon.budget import Budget
 
 
 class Clock:
@@ -41,20 +40,3 @@ def test_no_window_ever_holds_more_than_the_budget(gaps: list[float], restarts: 
             spent.append(clock.now)
     for at in spent:
         assert sum(at <= other < at + 50 for other in spent) <= restarts
-
-
-def test_pauses_double_up_to_the_longest_and_are_never_cut_below_half() -> None:
-    clock = Clock()
-    backoff = Backoff(1, 8, steady=10, clock=clock)
-    for whole in (1, 2, 4, 8, 8, 8):
-        pause = backoff.pause()
-        assert whole / 2 <= pause <= whole
-        clock.now += pause
-
-
-@pytest.mark.parametrize(("steady", "least", "most"), [(9.9, 1, 2), (10.1, 0.5, 1)])
-def test_pauses_begin_anew_after_a_steady_time(steady: float, least: float, most: float) -> None:
-    clock = Clock()
-    backoff = Backoff(1, 8, steady=10, clock=clock)
-    clock.now += backoff.pause() + steady
-    assert least <= backoff.pause() <= most

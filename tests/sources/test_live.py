@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgefer.backoff import Backoff
 from edgefer.config import SourceConfig
 from edgefer.data import Frame
 from edgefer.errors import ConfigError, SourceError
@@ -247,41 +248,51 @@ def test_fifty_openings_that_fail_leak_no_descriptors(monkeypatch: pytest.Monkey
     assert open_fds() == fds
 
 
-def test_pauses_double_up_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    tried_often = threading.Event()
+class NotedBackoff(Backoff):
+    """Remembers its pauses; its clock is `now`."""
 
+    def __init__(self, first: float, longest: float) -> None:
+        super().__init__(first, longest, clock=lambda: self.now)
+        self.now, self.pauses = 1000.0, list[float]()
+
+    def pause(self) -> float:
+        self.pauses.append(super().pause())
+        return self.pauses[-1]
+
+
+def test_pauses_double_up_to_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        pauses.append(source._pause)
-        if len(pauses) == 6:
-            tried_often.set()
         raise SourceError("no camera")
 
     monkeypatch.setattr(live, "Capture", refuse)
+    monkeypatch.setattr(live, "Backoff", NotedBackoff)
     config = SourceConfig(wait=True, backoff=0.01, backoff_max=0.05)
     with opened(CAMERA, config) as source:
+        assert isinstance(source._backoff, NotedBackoff)
+        pauses = source._backoff.pauses
         reader = threading.Thread(target=source.read)
         reader.start()
-        assert tried_often.wait(10)
+        until(lambda: len(pauses) >= 6)
         source.close()
         reader.join(1)
-    assert pauses[:6] == [0.01, 0.02, 0.04, 0.05, 0.05, 0.05]
+    for pause, due in zip(pauses, (0.01, 0.02, 0.04, 0.05, 0.05, 0.05), strict=False):
+        assert due / 2 <= pause <= due
 
 
 def test_a_camera_that_flaps_is_waited_for_longer_and_one_that_lived_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr(live, "clock", lambda: now)
-    frame = Frame(np.zeros((96, 128, 3), np.uint8), 0, now)
+    monkeypatch.setattr(live, "Backoff", NotedBackoff)
+    frame = Frame(np.zeros((96, 128, 3), np.uint8), 0, 0.0)
     with opened(CAMERA, SourceConfig(wait=True, backoff=0.01, backoff_max=0.04)) as source:
-        pauses = []
+        backoff = source._backoff
+        assert isinstance(backoff, NotedBackoff)
         for lived in (0.005, 0.005, 0.005, 0.005, 3600.0, 0.005):
             source._came(frame)
-            now += lived
+            backoff.now += lived
             source._lost("it died")
-            pauses.append(source._pause)  # the next one
-    assert pauses == [0.02, 0.04, 0.04, 0.04, 0.02, 0.04]
+    for pause, due in zip(backoff.pauses, (0.01, 0.02, 0.04, 0.04, 0.01, 0.02), strict=True):
+        assert due / 2 <= pause <= due
 
 
 def test_a_fault_that_happens_once_is_over_after_one_reopening(warned: Warned) -> None:
