@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -210,15 +211,29 @@ def test_a_reload_with_another_model_loses_no_frame_for_it(start: Start, tmp_pat
     assert "InferenceError" not in daemon.get("/metrics").text
 
 
+HANGS = """
+import asyncio, sys
+from edgefer.cli import main
+from edgefer.daemon import running, service
+
+async def stop(self):
+    service.log.warning("hanging")
+    await asyncio.Event().wait()
+
+running.Running.stop, service.STOPPING = stop, 3600.0
+sys.exit(main(sys.argv[sys.argv.index("edgefer") + 1 :]))
+"""
+"""A daemon whose end hangs for an hour."""
+
+
 def test_a_second_sigterm_is_immediate(start: Start) -> None:
-    daemon = start(
-        '[source]\nurl = "test://?live=1&fps=50&width=160&height=120&block_at=5"\ntimeout = 600\n'
-    )
+    daemon = start(under=(sys.executable, "-c", HANGS))
     daemon.wait_ready()
     daemon.send(signal.SIGTERM)
-    wait_for(lambda: daemon.said("stopping"), "the first")
-    daemon.stop()
-    assert daemon.process.returncode == 143 or not daemon.said("a second SIGTERM")
+    wait_for(lambda: daemon.said("hanging"), "the end that hangs")
+    daemon.stop()  # raises after a minute
+    assert daemon.process.returncode == 143
+    assert daemon.said("a second SIGTERM: ending at once")
 
 
 def test_a_model_that_answers_nan_is_opened_anew_and_then_ends_it(
