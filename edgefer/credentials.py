@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from edgefer.errors import ConfigError
 
 PLACE = "a file, or a name in $CREDENTIALS_DIRECTORY (systemd's LoadCredential)"
 """Where a secret is, in the words of the settings that name one."""
+
+FOLDER = "CREDENTIALS_DIRECTORY"
+"""The variable that systemd sets for a service, and for nobody else."""
 
 MOUNTED = Path("/run/secrets")
 """Where Docker and Podman mount secrets; readable by all of the container, by their default."""
@@ -37,9 +41,9 @@ def read_secret(key: str, where: str) -> Secret:
     empty, is no text, or is a file that every user of this machine can read. A name that does
     not exist is not quoted: it may be the secret itself, written into the wrong file.
     """
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(where).expanduser()
     if not path.is_absolute():
+        folder = os.environ.get(FOLDER)
         if not folder:
             raise ConfigError(
                 f"{key} is a credential's name, and $CREDENTIALS_DIRECTORY is not set. "
@@ -67,3 +71,18 @@ def read_secret(key: str, where: str) -> Secret:
     if not value or not value.isprintable():
         raise ConfigError(f"{key}: {path} must hold the secret on one line, and nothing else")
     return Secret(value)
+
+
+def read_token(key: str, where: str) -> Secret:
+    """The same of what follows "Authorization: Bearer"; raises ConfigError too where no header
+    takes it."""
+    token = read_secret(key, where)
+    if not re.fullmatch("[!-~]+", token.reveal()):
+        raise ConfigError(f"{key}: a header takes ASCII without spaces, the token has more")
+    return token
+
+
+def only_in_service(where: str) -> bool:
+    """True for the name of a credential where there are none: it is right or wrong only in the
+    service that systemd gives it to."""
+    return not Path(where).expanduser().is_absolute() and not os.environ.get(FOLDER)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgefer.credentials import Secret, read_secret
+from edgefer.credentials import Secret, read_secret, read_token
 from edgefer.errors import ConfigError
 
 
@@ -64,3 +64,14 @@ def test_a_file_that_every_user_can_read_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"mqtt\.password: cannot read .*absent"):
         read_secret("mqtt.password", str(tmp_path / "absent"))
+
+
+@pytest.mark.parametrize("content", ["open sesame", "sésame", " sesame"])
+def test_a_token_that_no_header_takes_is_refused_and_not_quoted(
+    content: str, tmp_path: Path
+) -> None:
+    path = kept(tmp_path, content.encode())
+    assert read_secret("http.token", str(path)).reveal() == content
+    with pytest.raises(ConfigError, match=r"http\.token: a header takes ASCII") as caught:
+        read_token("http.token", str(path))
+    assert "same" not in str(caught.value)

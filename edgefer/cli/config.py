@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from edgefer.addresses import without_password
-from edgefer.config import SECTIONS, Config
+from edgefer.config import Config
 from edgefer.config_file import check_mode, load_config, to_schema, to_toml
+from edgefer.credentials import only_in_service
+from edgefer.errors import ConfigError
 
 
 def add(commands: Any) -> None:  # Any: argparse names no type for this
@@ -31,8 +30,9 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
     check = actions.add_parser(
         "check",
         help="read FILE and say whether it is right",
-        description="Read FILE as the daemon does, its mode too, and say what it names; and note "
-        "what is not here now. Cameras are not opened and secrets not read.",
+        description="Read FILE as the daemon does, its mode and the secrets that it names too, and "
+        "say what it names; and note what is not here now. Cameras are not opened, and secrets not "
+        "shown.",
     )
     check.add_argument("file", type=Path, metavar="FILE", help="a TOML file, as show prints it")
     check.set_defaults(call=_check)
@@ -55,6 +55,15 @@ def _check(args: argparse.Namespace) -> int:
     from edgefer.daemon import checked
 
     checked.check(args.file, config)
+    secrets = tuple(checked.secrets(config))
+    for secret in secrets:
+        try:
+            if not only_in_service(secret.where):
+                secret.check(args.file)
+        except ConfigError as exc:
+            if isinstance(exc.__cause__, PermissionError):
+                raise ConfigError(f"{exc}. Check as root: sudo edgefer config check") from exc
+            raise
     print(f"{args.file}: every key is known, and every value can be meant")
     for camera in config.cameras:
         print(f"camera   {camera.name}: {without_password(camera.source.url)}")
@@ -66,13 +75,11 @@ def _check(args: argparse.Namespace) -> int:
         ("web", _pages(config)),
     ):
         print(f"{name:<8} {where or 'none'}")
-    notes = [*checked.missing(config)]
-    for key, where in _secrets(config):
-        path = Path(where).expanduser()
-        print(f"secret   {key}: {where if path.is_absolute() else 'a credential'}, not read here")
-        if path.is_absolute() and not os.access(path, os.R_OK):
-            notes.append(f"{key}: {where} is not readable by this user, or not there")
-    for note in notes:
+    for secret in secrets:
+        unknown = only_in_service(secret.where)  # and then perhaps no name, but the secret itself
+        place = "a credential, which only the service has: not checked" if unknown else secret.where
+        print(f"secret   {secret}: {place}")
+    for note in checked.missing(config):
         print(f"note     {note}")
     return 0
 
@@ -90,13 +97,3 @@ def _host_of(url: str) -> str:
     except ValueError:
         return "an address that cannot be read"
     return url and f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-def _secrets(config: Config) -> Iterator[tuple[str, str]]:
-    """Each key that names a secret, and the place it names."""
-    records: dict[str, Any] = {f'camera "{c.name}"': c.source for c in config.camera}
-    records |= {n: getattr(config, n) for n in SECTIONS if n != "source" or not config.camera}
-    for name, record in records.items():
-        for spec in dataclasses.fields(record):
-            if spec.metadata["secret"] and getattr(record, spec.name):
-                yield f"{name}.{spec.name}", getattr(record, spec.name)

@@ -23,12 +23,11 @@ from typing import Any
 from edgefer.config import Config
 from edgefer.config_file import check_mode, load_config
 from edgefer.daemon import logs
-from edgefer.daemon.checked import check
+from edgefer.daemon.checked import check, secrets
 from edgefer.daemon.notify import Notifier
 from edgefer.daemon.running import Running
 from edgefer.daemon.watchdog import Watchdog
 from edgefer.errors import EdgeferError
-from edgefer.sources import camera_url
 from edgefer.timing import clock
 
 LOOK = 0.25
@@ -58,15 +57,12 @@ def prepare(path: Path) -> Config:
     check_mode(path)
     config = load_config(path)
     check(path, config)
-    waiting = []
-    for camera in config.cameras:
-        try:
-            camera_url(camera.source)
-        except EdgeferError as exc:
-            exc.args = (f"{path}: camera {camera.name}: {exc}",)
-            raise
-        source = dataclasses.replace(camera.source, wait=True)
-        waiting.append(dataclasses.replace(camera, source=source))
+    for secret in secrets(config):
+        secret.check(path)
+    waiting = (
+        dataclasses.replace(camera, source=dataclasses.replace(camera.source, wait=True))
+        for camera in config.cameras
+    )
     return dataclasses.replace(config, camera=tuple(waiting))
 
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from edgefer import __version__
 from edgefer.backoff import Backoff
-from edgefer.credentials import read_secret
+from edgefer.credentials import read_token
 from edgefer.errors import ConfigError, NotInstalled
 from edgefer.health import State
 from edgefer.outputs import WebhookConfig
@@ -67,9 +67,7 @@ class Webhook:
             raise ConfigError(f"webhook.url cannot be read: {exc}") from exc
         headers = {"Content-Type": "application/json", "User-Agent": f"edgefer/{__version__}"}
         if config.token:
-            token = read_secret("webhook.token", config.token).reveal()
-            if not token.isascii():
-                raise ConfigError("webhook.token: a header takes ASCII only, the token has more")
+            token = read_token("webhook.token", config.token).reveal()
             headers["Authorization"] = f"Bearer {token}"
             if url.scheme == "http":
                 log.info("webhook: the token goes to %s in the clear; https keeps it", url.host)

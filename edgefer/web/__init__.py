@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import Any
 
 from edgefer.addresses import listening_address
 from edgefer.config import Config
-from edgefer.credentials import Secret, read_secret
+from edgefer.credentials import read_secret, read_token
 from edgefer.errors import ConfigError, NotInstalled
 from edgefer.health import Health, State
 from edgefer.sinks.metrics import Metrics
@@ -174,7 +173,7 @@ def _access(
     left: dict[str, None] | None,
 ) -> Access:
     http, web = config.http, config.web
-    token = _token(http.token) if http.token else None
+    token = read_token("http.token", http.token) if http.token else None
     password = read_secret("web.password", web.password) if web.pages and web.password else None
     if token is None and password is None and not address.is_loopback:
         raise ConfigError(
@@ -185,13 +184,6 @@ def _access(
     # A page of the web whose name is made to lead to loopback is told by that name.
     names = {"localhost", "127.0.0.1", "[::1]", in_url} if address.is_loopback else frozenset()
     return Access(token, password, names, left=left)
-
-
-def _token(where: str) -> Secret:
-    token = read_secret("http.token", where)
-    if not re.fullmatch("[!-~]+", token.reveal()):
-        raise ConfigError("http.token: a header takes ASCII without spaces, the token has more")
-    return token
 
 
 def _for_people(site: Site) -> tuple[tuple[Operation, ...], list[Route]]:

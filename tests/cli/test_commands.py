@@ -8,10 +8,12 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgefer.cli import main, parser
+from edgefer.cli.bench import UNSTABLE
 from edgefer.cli.health import NOT_GOOD
 from edgefer.config import Config
 from edgefer.config_file import load_config, to_schema
@@ -54,15 +56,25 @@ def test_config_check_refuses_a_file_that_others_may_write(
     assert "chmod go-w" in capsys.readouterr().err
 
 
-def test_config_check_says_what_it_found_and_reads_no_secret(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def kept(folder: Path, content: str, mode: int = 0o600) -> Path:
+    """A secret's file."""
+    path = folder / "secret"
+    path.write_text(content)
+    path.chmod(mode)
+    return path
+
+
+def test_config_check_says_what_it_found_and_shows_no_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    secret = kept(tmp_path, "staple")
     path = tmp_path / "edgefer.toml"
-    path.write_text("""
+    path.write_text(f"""
         [mqtt]
         host = "broker.lan"
         user = "me"
-        password = "/nowhere/mqtt"
+        password = "{secret}"
         [[camera]]
         name = "door"
         url = "rtsp://me@host/1"
@@ -75,10 +87,10 @@ def test_config_check_says_what_it_found_and_reads_no_secret(
     assert main(["config", "check", str(path)]) == 0
     text = capsys.readouterr().out
     for words in ("door: rtsp://***@host/1", "yard: rtsp://***@host/1", "broker.lan", "8377",
-                  "mqtt.password: /nowhere/mqtt", 'camera "door".password: a cred'):  # fmt: skip
+                  f"mqtt.password: {secret}\n", 'camera "door".password: a cred'):  # fmt: skip
         assert words in text
-    assert "horse" not in text
-    assert "battery" not in text
+    for word in ("staple", "horse", "battery"):
+        assert word not in text
 
 
 @pytest.mark.parametrize(
@@ -90,6 +102,8 @@ def test_config_check_says_what_it_found_and_reads_no_secret(
         ("[mqtt]\nhost = 'broker.lan'\nprefix = 'a/#'", 3, "mqtt.prefix is 'a/#'"),
         ("[mqtt]\npassword = 'door'\nhost = 'broker.lan'", 2, "mqtt.password is set"),
         ("[webhook]\n\nurl = 'hooks.lan'", 3, "webhook.url takes http://"),
+        ("[mqtt]\nhost = 'broker.lan'\ntls = true\nca = '/nowhere.pem'", 4, "mqtt.ca: cannot use"),
+        ("[webhook]\nurl = 'https://host/'\nca = '/nowhere'", 3, "webhook.ca: cannot use"),
     ],
 )
 def test_config_check_refuses_what_the_daemon_refuses_with_its_line(
@@ -112,16 +126,112 @@ def test_config_check_notes_what_is_not_here_now(
         model = "absent.onnx"
         [jsonl]
         path = "{tmp_path}/later/events.jsonl"
-        [http]
-        token = "{tmp_path}/token"
     """)
     path.chmod(0o600)
     assert main(["config", "check", str(path)]) == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ")]
-    for note, words in zip(
-        notes, ("'absent.onnx'", f"no folder {tmp_path}/later", "http.token: "), strict=True
-    ):
+    for note, words in zip(notes, ("'absent.onnx'", f"no folder {tmp_path}/later"), strict=True):
         assert words in note
+
+
+SECRETS = [
+    ("[source]\nurl = 'rtsp://me@host/1'\npassword = '{}'", "camera camera: source.password"),
+    (
+        "[[camera]]\nurl = 'rtsp://me@host/1'\npassword = '{}'\nname = 'door'",
+        "camera door: source.password",
+    ),
+    ("[http]\n\ntoken = '{}'", "http.token"),
+    ("[web]\npages = true\npassword = '{}'", "web.password"),
+    ("[mqtt]\nhost = 'broker.lan'\npassword = '{}'\nuser = 'me'", "mqtt.password"),
+    ("[webhook]\nurl = 'https://host/'\ntoken = '{}'", "webhook.token"),
+]
+"""A configuration that names one, in its third line, and how errors call it."""
+
+
+@pytest.mark.parametrize(("text", "name"), SECRETS)
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [
+        (None, 0, "cannot read {}: No such file"),
+        ("", 0o600, "{} must hold the secret on one line"),
+        ("horse", 0o644, "every user can read {}"),
+    ],
+    ids=["missing", "empty", "open"],
+)
+def test_config_check_refuses_a_secret_as_the_daemon_does(
+    content: str | None,
+    mode: int,
+    words: str,
+    text: str,
+    name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secret = tmp_path / "absent" if content is None else kept(tmp_path, content, mode)
+    path = tmp_path / "edgefer.toml"
+    path.write_text(text.format(secret))
+    path.chmod(0o600)
+    for command in (["config", "check", str(path)], ["daemon", "--config", str(path)]):
+        assert main(command) == 2
+        assert f"{path}:3: {name}: {words.format(secret)}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "name"), [one for one in SECRETS if "token" in one[1]])
+def test_config_check_refuses_a_token_that_no_header_takes(
+    text: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text(text.format(kept(tmp_path, "open sesame")))
+    path.chmod(0o600)
+    assert main(["config", "check", str(path)]) == 2
+    assert f"{path}:3: {name}: a header takes ASCII" in (told := capsys.readouterr().err)
+    assert "sesame" not in told
+
+
+@pytest.mark.parametrize(("text", "name"), SECRETS)
+def test_config_check_takes_a_credential_as_right_where_only_the_service_has_it(
+    text: str,
+    name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text(text.format("horse"))
+    path.chmod(0o600)
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert main(["config", "check", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "a credential, which only the service has: not checked" in told
+    assert "horse" not in told
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert main(["config", "check", str(path)]) == 2
+    assert f"{path}:3: {name} names no credential" in capsys.readouterr().err
+
+
+def test_config_check_reads_no_secret_of_a_part_that_is_off(tmp_path: Path) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text("[http]\nport = 0\ntoken = '/nowhere'\n[web]\npassword = '/nowhere'\n")
+    path.chmod(0o600)
+    assert main(["config", "check", str(path)]) == 0
+
+
+def test_config_check_of_a_secret_that_is_not_this_users_names_root(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "edgefer.toml"
+    path.write_text("[http]\ntoken = '/etc/edgefer/token'")
+    path.chmod(0o600)
+    opened = Path.open
+
+    def refused(at: Path, *args: Any, **named: Any) -> Any:  # tests may be root, whom none refuses
+        if at == Path("/etc/edgefer/token"):
+            raise PermissionError(13, "Permission denied")
+        return opened(at, *args, **named)
+
+    monkeypatch.setattr(Path, "open", refused)
+    assert main(["config", "check", str(path)]) == 2
+    assert "Permission denied. Check as root: sudo edgefer" in capsys.readouterr().err
 
 
 def test_config_check_shows_of_a_webhook_its_host_alone(
@@ -199,7 +309,7 @@ def test_the_help_names_every_exit_code() -> None:
     codes_told = str(parser().epilog).partition("exit codes:")[2]
     told = set(map(int, re.findall(r"\b\d+\b", codes_told)))
     codes = {kind.exit_code for kind in EdgeferError.__subclasses__()}
-    assert told == {0, EdgeferError.exit_code, NOT_GOOD, *codes, 130, STUCK, KILLED}
+    assert told == {0, EdgeferError.exit_code, NOT_GOOD, UNSTABLE, *codes, 130, STUCK, KILLED}
 
 
 def test_every_edgefer_command_of_the_readme_is_understood() -> None:
