@@ -14,7 +14,8 @@ from benchmarks.faults.camera import PEOPLE
 from benchmarks.faults.fault import FROM_THE_FAULT, LONGEST_GAP, Fault
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.shortened import section
-from benchmarks.faults.subject import Seen, Subject
+from benchmarks.faults.subject import Subject
+from benchmarks.faults.tail import Seen
 from edgefer.timing import clock
 
 VERSION = "8.2.1.8"

@@ -17,7 +17,8 @@ from benchmarks.faults.camera import PEOPLE, pattern
 from benchmarks.faults.fault import FROM_ITS_END, FROM_THE_FAULT, LONGEST_GAP, Fault
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.outside import AWAY, mqtt, webhook
-from benchmarks.faults.subject import LOOK, NeverCame, Seen, Subject
+from benchmarks.faults.subject import LOOK, NeverCame, Subject
+from benchmarks.faults.tail import Seen
 from benchmarks.receivers import Ear, Hook
 from edgefer.timing import clock
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import signal
 import threading
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.shortened import section
+from benchmarks.faults.tail import Seen, Tail
 from benchmarks.processes import PROC, Family, descendants, family
 from edgefer.timing import clock
 
@@ -30,18 +29,6 @@ Value = TypeVar("Value")
 
 class NeverCame(Exception):
     """What the fault should have brought about."""
-
-
-class Seen(NamedTuple):
-    """A line, and when it was there to be read."""
-
-    at: float
-    line: dict[str, Any]  # Any: JSON
-
-    @property
-    def message(self) -> str:
-        text: str = self.line["message"]
-        return text
 
 
 class Subject:
@@ -91,7 +78,7 @@ class Subject:
         self._tail.start()
 
     def _follow(self, log: Path, jsonl: Path, ended: threading.Event) -> None:
-        followed = [_Tail(log, self.log), _Tail(jsonl, self.readings)]
+        followed = [Tail(log, self.log), Tail(jsonl, self.readings)]
         while not ended.wait(LOOK):
             for tail in followed:
                 tail.look()
@@ -267,35 +254,6 @@ class Subject:
         except NeverCame:
             wrong.append(f"{before} has become {family(self.daemon.process.pid)}")
         return tuple(wrong)
-
-
-class _Tail:
-    """The complete lines of a file that grows: JSON, or what others print between it."""
-
-    def __init__(self, path: Path, seen: list[Seen]) -> None:
-        self._path, self._seen = path, seen
-        self._offset, self._rest = 0, b""
-
-    def look(self) -> None:
-        try:
-            fd = os.open(self._path, os.O_RDONLY)
-        except OSError:
-            return
-        try:
-            while read := os.pread(fd, 1 << 20, self._offset):
-                self._offset += len(read)
-                *lines, self._rest = (self._rest + read).split(b"\n")
-                now = clock()
-                self._seen += [Seen(now, _record(one)) for one in lines]
-        finally:
-            os.close(fd)
-
-
-def _record(line: bytes) -> dict[str, Any]:  # Any: JSON
-    if not line.startswith(b"{"):
-        return {"message": line.decode(errors="replace")}
-    record: dict[str, Any] = json.loads(line)
-    return record
 
 
 def _unit(key: str) -> tuple[int, ...]:
