@@ -91,7 +91,7 @@ def calibrate(
 ) -> Calibrated:
     """Measured by two modules that answer as `edgefer.bench.rounds` does."""
     same, slower = [], []
-    stable, others = 0, []
+    stable, others, lost = 0, [], []
     for n in range(repeats):
         first, again, slow = (
             run(job, examined, count, module) for module in (plain, plain, slowed)
@@ -100,16 +100,22 @@ def calibrate(
         slower.append(pair_of(first, slow))
         stable += sum(m.stability.stable for m in (first, again))
         others += [m.others_percent or 0.0 for m in (first, again, slow)]
+        lost += [m.lost_percent for m in (first, again, slow) if m.lost_percent is not None]
         print(f"{plain} {n + 1}: the same {_told(same[-1])}; slowed {_told(slower[-1])}",
               file=sys.stderr, flush=True)  # fmt: skip
     how = (
         f"{plain}, one face a call, {repeats} repeats of {count} rounds of {job.frames} calls; "
         f"{stable} of {2 * repeats} runs called stable, others took "
-        f"{statistics.median(others):.0f} % of the processors (median); same against same differs "
-        f"by {_middle(abs(pair.rate.ratio - 1) for pair in same):.1%} (median), slowed is "
-        f"{_middle(pair.rate.ratio for pair in slower):.3f} of it"
+        f"{statistics.median(others):.0f} % of the processors (median){_lost(lost)}; same "
+        f"against same differs by {_middle(abs(pair.rate.ratio - 1) for pair in same):.1%} "
+        f"(median), slowed is {_middle(pair.rate.ratio for pair in slower):.3f} of it"
     )
     return Calibrated(same, slower, how)
+
+
+def _lost(percent: Sequence[float]) -> str:
+    """What others cost, in words; nothing where it is unknown."""
+    return f" and made it lose {statistics.median(percent):.0f} % at most" if percent else ""
 
 
 def _told(pair: Pair) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgefer.bench.gate import Examined
-from edgefer.bench.others import busy_seconds, others_percent
+from edgefer.bench.others import Busy, busy_seconds, lost_percent, others_percent
 from edgefer.bench.rounds import Job, Series, series_from_json, to_json
 from edgefer.bench.sampling import Sampled, Sampler
 from edgefer.errors import EdgeferError
@@ -32,6 +32,8 @@ class Watched:
     sampled: Sampled
     others_percent: float | None
     """Of the processors, for all other processes; None where the machine does not show it."""
+    lost_percent: float | None = None
+    """What they cost at most: see `others.lost_percent`."""
 
 
 def examine(job: Job, others: tuple[str, ...]) -> Examined:
@@ -50,11 +52,21 @@ def measure_round(job: Job, progress: Progress, module: str = ROUNDS) -> Watched
             child.until("counted", progress)
         after, sampled = busy_seconds(), sampler.sampled
         series = series_from_json(child.until("done")["result"])
-    others = None
-    if busy is not None and after is not None and sampled.cpu_percent is not None:
-        own = sampled.cpu_percent / 100 * sampled.seconds
-        others = others_percent(after - busy, own, sampled.seconds)
-    return Watched(series, sampled, others)
+    if busy is None or after is None or sampled.cpu_percent is None:
+        return Watched(series, sampled, None)
+    return Watched(series, sampled, *_of_others(busy, after, sampled))
+
+
+def _of_others(before: Busy, after: Busy, sampled: Sampled) -> tuple[float, float | None]:
+    """What they took, and what that cost; see `Watched`."""
+    assert sampled.cpu_percent is not None
+    seconds, busy = sampled.seconds, after.seconds - before.seconds
+    own = sampled.cpu_percent / 100 * seconds
+    took = others_percent(busy, own, seconds)
+    if sampled.waited_percent is None:
+        return took, None
+    waited = sampled.waited_percent / 100 * seconds + after.stolen - before.stolen
+    return took, lost_percent(busy, own, waited, seconds)
 
 
 class _Child:

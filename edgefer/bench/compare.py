@@ -29,7 +29,7 @@ BETWEEN_CPU = 0.02
 """The same of the processor time of a frame. Of 66 rounds in a row, on two cores of which other
 work took 40 to 80 %, pairs of five differ in 4 of 100 with it, in 21 without."""
 OTHERS_SHARE = 0.5
-"""How much of what other processes took may differ between two runs. In the same 66 rounds the
+"""How much of what other processes cost may differ between two runs. In the same 66 rounds the
 rate fell by just what others took, and that went from 80 % to 33 % within ten minutes."""
 
 HOST = ("device", "cpu", "cores")
@@ -51,8 +51,8 @@ class Pair:
     @property
     def verdict(self) -> str:
         """Of the second result's rate."""
-        others = max(m.others_percent or 0.0 for m in (self.first, self.second))
-        if self.rate.high > ENDLESS and not self.rate.significant and others > MOST_OTHERS:
+        cost = max(m.cost_percent for m in (self.first, self.second))
+        if self.rate.high > ENDLESS and not self.rate.significant and cost > MOST_OTHERS:
             return "cannot tell: other work kept the processors busy"
         return verdict(self.rate, "slower", "faster")
 
@@ -117,9 +117,9 @@ def _unlike(
 
 def pair_of(first: Measurement, second: Measurement) -> Pair:
     """Of one engine, measured twice under like conditions."""
-    others = max(m.others_percent or 0.0 for m in (first, second)) / 100
-    lost = OTHERS_SHARE * others / max(0.05, 1 - others)
-    rate = difference(first.rates, second.rates, (BETWEEN**2 + lost**2) ** 0.5)
+    cost = max(m.cost_percent for m in (first, second)) / 100
+    others = OTHERS_SHARE * cost / max(0.05, 1 - cost)
+    rate = difference(first.rates, second.rates, math.hypot(BETWEEN, others))
     costs = [_costs(m) for m in (first, second)]
     cpu = None
     if all(costs):

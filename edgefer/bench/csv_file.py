@@ -13,7 +13,7 @@ from edgefer.bench.report import Report
 KINDS = ("n", "mean", "cv", "p50", "p90", "p95", "p99", "max")
 AS_THEY_ARE = ("detection_fps", "classification_fps", "serial_fps", "overlap", "ceiling_fps",
                "efficiency", "roof_share", "cpu_percent", "others_percent",
-               "peak_rss_bytes")  # fmt: skip
+               "lost_percent", "peak_rss_bytes")  # fmt: skip
 
 
 def to_csv(report: Report) -> str:

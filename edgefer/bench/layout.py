@@ -135,7 +135,7 @@ def _models(report: Report) -> str:
 
 def _machine(report: Report) -> str:
     return text_table(
-        ["engine", "faces", "searched", "drops", "CPU %", "others %", "RSS MiB"],
+        ["engine", "faces", "searched", "drops", "CPU %", "others %", "lost %", "RSS MiB"],
         [
             [
                 cells.marked(report, m, cells.NAME),
@@ -144,6 +144,7 @@ def _machine(report: Report) -> str:
                 str(m.dropped),
                 number(m.cpu_percent, 0),
                 number(m.others_percent, 0),
+                number(m.lost_percent, 0),
                 cells.mib(m),
             ]
             for m in report.engines

@@ -121,7 +121,10 @@ def summary(
     serial = _pooled(series, "serial")
     total = rate_interval([one.total_fps for one in rounds])
     ceiling = math.nan if job.mode == "engine" or job.paced else _ceiling(series, serial)
-    others = _mean([one.others_percent for one in watched])
+    others, lost = (
+        _mean([getattr(one, name) for one in watched])
+        for name in ("others_percent", "lost_percent")
+    )
     piped = job.mode == "pipeline"
     searching = job.config.pipeline if piped else PipelineConfig()
     looks = Counter(look for one in series if piped for look in one.looks)
@@ -132,6 +135,7 @@ def summary(
         others,
         all(one.settled is not False for one in series),
         sorted({word for one in watched for word in one.sampled.throttling or ()}),
+        lost,
     )
     return Measurement(
         **{f.name: getattr(examined, f.name) for f in dataclasses.fields(examined)},
@@ -168,6 +172,7 @@ def summary(
         verdict=verdict.reasons,
         rounds=rounds,
         sustained=None if lasting is None else _sustained(lasting, job),
+        lost_percent=lost,
     )
 
 
@@ -200,6 +205,7 @@ def round_of(one: Watched, job: Job) -> Round:
         cpu_ms=None if not busy else 1000 * busy / frames / _faces_a_call(job),
         others_percent=one.others_percent,
         sample=sampled.as_record(),
+        lost_percent=one.lost_percent,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgefer.bench.gate import Examined, Gate
+from edgefer.bench.others import cost_percent
 from edgefer.bench.statistics import Interval, Spread
 from edgefer.bench.verdict import Verdict
 from edgefer.bench.vitals import Vitals
@@ -35,6 +36,9 @@ class Round:
     """Of the processors, for all other processes."""
     sample: dict[str, Any]
     """What was read of the machine meanwhile: `sampling.Sampled`."""
+    lost_percent: float | None = None
+    """Of what it would have done, lost to others at most; None where that is unknown, as in files
+    that were written before it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,17 @@ class Measurement(Examined):
     """Why it is unstable; () where it is stable."""
     rounds: tuple[Round, ...]
     sustained: Sustained | None = None
+    lost_percent: float | None = None
+    """The rounds' mean."""
 
     @property
     def stability(self) -> Verdict:
         return Verdict(self.verdict)
+
+    @property
+    def cost_percent(self) -> float:
+        """By how much other processes may have slowed it."""
+        return cost_percent(self.others_percent, self.lost_percent)
 
     @property
     def ranked(self) -> bool:

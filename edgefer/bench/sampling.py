@@ -20,7 +20,7 @@ from edgefer.sensors.files import PROC, SYS
 from edgefer.sensors.heat import coolers, over_currents, temperatures, throttle_count
 from edgefer.sensors.jetson import JetsonStats, power_mode
 from edgefer.sensors.power import counters, input_rail, powers
-from edgefer.sensors.processes import Usage, usage
+from edgefer.sensors.processes import Usage, usage, waited_seconds
 from edgefer.sensors.tegrastats import PROGRAM, Running
 from edgefer.timing import clock
 
@@ -71,6 +71,9 @@ class Sampled:
     """What slowed the machine meanwhile, in words; () where there are signs and none showed."""
     power_mode: str | None
     """nvpmodel's, such as "MAXN"."""
+    waited_percent: float | None = None
+    """Of the process and all its children, ready and without a processor; 100 is one thread that
+    always waited."""
 
     def per_joule(self, inferences: int) -> float | None:
         """Inferences for a joule of the whole of `watts_of`; None where energy is unknown."""
@@ -208,10 +211,12 @@ class Sampler:
             joules = sum(self._joules)
             watts = joules / seconds
             of = "RAPL " + " + ".join(counter.name for counter in self._counters)
-        used, cpu = [one for _, one in self._usage], None
+        used, cpu, waited = [one for _, one in self._usage], None, None
         if len(used) > 1:  # a process that has ended cannot be read any more: up to then
             lasted = self._usage[-1][0] - self._usage[0][0]
             cpu = 100 * (used[-1].cpu_seconds - used[0].cpu_seconds) / lasted
+            if (seconds_waited := waited_seconds(used)) is not None:
+                waited = 100 * seconds_waited / lasted
         return Sampled(
             seconds=seconds,
             samples=self.samples,
@@ -228,6 +233,7 @@ class Sampler:
             gpu_load_percent=figures.get("gpu_load", {}).get("gpu"),
             throttling=self._throttling(),
             power_mode=self._power_mode,
+            waited_percent=waited,
         )
 
     def _throttling(self) -> tuple[str, ...] | None:

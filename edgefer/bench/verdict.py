@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgefer.bench.others import cost_percent
 from edgefer.bench.statistics import Interval, cv, interval, reached
 
 FEWEST_ROUNDS = 3
@@ -38,7 +39,8 @@ spread has 2.0, an exponential one 2.9."""
 FEWEST_FRAMES = 100
 
 MOST_OTHERS = 5.0
-"""Percent of the processors that other processes took. What they take, the rate loses."""
+"""Percent of the rate that other processes may have cost (`others.cost_percent`): that they made it
+wait for, and a part of what they did beside it. All that they took, where waits are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,13 @@ def judge(
     others: float | None,
     settled: bool,
     slowed: Sequence[str] = (),
+    lost: float | None = None,
 ) -> Verdict:
     """Of one engine: `rates` and `within` (see `drift_within`) hold one value per round, `frames`
     the seconds of every frame beside its like (see `beside_their_like`), `others` the percentage
     of the processors that other processes took; None where that is unknown. `slowed` is what held
-    the machine's clocks down meanwhile, in words."""
+    the machine's clocks down meanwhile, in words; `lost` the percentage of its work that others
+    kept it from at most."""
     reasons = []
     if len(rates) < FEWEST_ROUNDS:
         reasons.append(f"{len(rates)} of at least {FEWEST_ROUNDS} rounds")
@@ -75,7 +79,7 @@ def judge(
     if len(rates) >= FEWEST_ROUNDS:
         reasons += _drifts(rates, within)
     reasons += _stalls(frames)
-    if others is not None and others > MOST_OTHERS:
+    if others is not None and cost_percent(others, lost) > MOST_OTHERS:
         reasons.append(f"other processes took {others:.0f} % of the processors")
     reasons += slowed
     if not settled:

@@ -1,10 +1,11 @@
-"""Processor time and memory of a process with its children, from /proc."""
+"""Processor time, waits and memory of a process with its children, from /proc."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from edgefer.sensors.files import PROC, text
@@ -22,6 +23,9 @@ class Usage:
     """The sum of each living one's own peak since it began. Pages that they share count in each,
     and the peaks need not fall together: never less than was held at once."""
     processes: int
+    waited: Mapping[int, float] | None
+    """Seconds that each living thread, by its number, was ready to run and had no processor. None
+    where the kernel does not show it (CONFIG_SCHED_INFO)."""
 
 
 def usage(pid: int | None = None, without: Collection[int] = (), proc: Path = PROC) -> Usage | None:
@@ -29,6 +33,7 @@ def usage(pid: int | None = None, without: Collection[int] = (), proc: Path = PR
     /proc does not show it."""
     root = os.getpid() if pid is None else pid
     seconds, peak, count = 0.0, 0, 0
+    waited: dict[int, float] = {}
     for one in tree(root, without, proc):
         ticks, hwm = _ticks(proc / str(one)), _peak(proc / str(one))
         if ticks is None or hwm is None:  # it ended just now
@@ -36,7 +41,20 @@ def usage(pid: int | None = None, without: Collection[int] = (), proc: Path = PR
                 return None
             continue
         seconds, peak, count = seconds + ticks / _TICK, peak + hwm, count + 1
-    return Usage(seconds, peak, count)
+        waited |= _waited(proc / str(one))
+    return Usage(seconds, peak, count, waited or None)
+
+
+def waited_seconds(readings: Sequence[Usage]) -> float | None:
+    """What all threads waited from the first reading to the last; None where one does not show it.
+    What a thread waits between the last reading that saw it and its end is not in it."""
+    found = 0.0
+    for before, after in pairwise(readings):
+        if before.waited is None or after.waited is None:
+            return None
+        for thread, seconds in after.waited.items():
+            found += max(0.0, seconds - before.waited.get(thread, 0.0))
+    return found
 
 
 def tree(root: int, without: Collection[int] = (), proc: Path = PROC) -> list[int]:
@@ -59,6 +77,18 @@ def _ticks(folder: Path) -> int | None:
     fields = _stat(folder)
     # utime, stime, and both of the children that were waited for: fields 14 to 17 of proc(5).
     return sum(map(int, fields[11:15])) if len(fields) > 15 else None
+
+
+def _waited(folder: Path) -> dict[int, float]:
+    """Of each thread; {} where the kernel does not keep it."""
+    found = {}
+    for thread in folder.glob("task/[0-9]*"):
+        # Nanoseconds run, nanoseconds waited, turns: Documentation/scheduler/sched-stats.rst. All
+        # are 0 where the kernel has the file and does not count.
+        fields = text(thread / "schedstat").split()
+        if len(fields) > 1 and int(fields[0]):
+            found[int(thread.name)] = int(fields[1]) / 1e9
+    return found
 
 
 def _stat(folder: Path) -> list[str]:

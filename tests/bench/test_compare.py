@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from edgefer.bench.compare import compare, markdown, table_csv, text
 from edgefer.bench.gate import Gate
+from edgefer.bench.report import Report
 from edgefer.cli import main
 from edgefer.errors import ConfigError
 from tests.bench.rows import STEADY, measurement, report
@@ -112,6 +114,44 @@ def test_engines_are_paired_by_name_and_two_files_of_one_engine_each_are_meant()
 def test_where_others_were_busy_a_tenth_cannot_be_told() -> None:
     busy = report(measurement(rates=SLOWER, others_percent=60.0))
     assert compare(NAMES, report(), busy).pairs[0].verdict == "no significant difference"
+
+
+def test_others_beside_it_hide_no_tenth_and_what_it_waited_for_does() -> None:
+    """Others took an eighth of two cores: all from the core that the engine left idle, or from
+    its own."""
+
+    def said(lost: float) -> str:
+        first, second = (
+            report(measurement(rates=rates, others_percent=12.5, lost_percent=lost))
+            for rates in (STEADY, SLOWER)
+        )
+        return compare(NAMES, first, second).pairs[0].verdict
+
+    assert said(1.0) == "slower"
+    assert said(20.0) == "no significant difference"
+
+
+def test_the_interval_grows_with_what_others_took_even_where_nothing_waited() -> None:
+    """Caches and memory are shared."""
+
+    def reach(others: float) -> float:
+        row = measurement(others_percent=others, lost_percent=0.0)
+        rate = compare(NAMES, report(), report(row)).pairs[0].rate
+        return rate.high / rate.low
+
+    assert reach(1.0) < reach(12.0) < reach(50.0)
+
+
+def test_a_file_from_before_waits_were_read_is_read_and_widened_by_all_that_others_took(
+    tmp_path: Path,
+) -> None:
+    old = report(measurement(rates=SLOWER, others_percent=60.0, lost_percent=1.0)).to_json()
+    for row in (*old["engines"], *old["engines"][0]["rounds"]):
+        del row["lost_percent"]
+    (tmp_path / "old.json").write_text(json.dumps(old))
+    read = Report.read_json(tmp_path / "old.json")
+    assert read.first.cost_percent == 60
+    assert compare(NAMES, report(), read).pairs[0].verdict == "no significant difference"
 
 
 def test_rounds_that_have_nothing_in_common_prove_nothing() -> None:

@@ -122,10 +122,12 @@ def test_markdown_has_no_column_in_which_no_row_has_anything() -> None:
 
 
 def test_what_this_machine_does_not_show_is_unavailable_and_no_zero() -> None:
-    blind = report(measurement(cpu_percent=None, peak_rss_bytes=None, others_percent=None))
+    blind = report(
+        measurement(cpu_percent=None, peak_rss_bytes=None, others_percent=None, lost_percent=None)
+    )
     assert "unavailable" in text(blind)
     machine = [line for line in text(blind).splitlines() if line.startswith("a   ")][-1]
-    assert machine.split() == ["a", "1.00", "100%", "0", "-", "-", "-"]
+    assert machine.split() == ["a", "1.00", "100%", "0", "-", "-", "-", "-"]
 
 
 def test_a_report_survives_its_file(tmp_path: Path) -> None:

@@ -120,6 +120,12 @@ def test_what_others_took_may_be_unknown() -> None:
     assert reasons(others=None) == ""
 
 
+def test_others_that_kept_it_from_nothing_are_told_only_where_they_were_many() -> None:
+    assert reasons(others=12.0, lost=1.0) == ""
+    assert "other processes" in reasons(others=12.0, lost=6.0)
+    assert "other processes" in reasons(others=40.0, lost=0.0)
+
+
 def discarded(seconds: list[float], period: int = 1) -> tuple[int, bool | None]:
     warm, now = Warmup(period=period), 0.0
     for n, spent in enumerate(seconds):
