@@ -7,7 +7,6 @@ origin in the middle of the face: eyes at y -0.2, mouth at 0.68, chin at 1.27.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,10 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.data import Box, Image
-
-Colour = tuple[float, float, float]
-"""Blue, green, red, 0 to 255."""
-Points = Sequence[tuple[float, float]]
+from edgefer.sources.pen import Colour, Pen, arc, shade
 
 UNIT: Final = 90
 """Pixels of one unit in a sprite of full size."""
@@ -110,43 +106,9 @@ class Portrait:
         return self._sprites[level][look], UNIT / 2**level
 
 
-class Pen:
-    """Draws smooth shapes, given in units, onto an image."""
-
-    def __init__(self, image: NDArray[np.uint8], unit: float = UNIT, corner: Box = SPRITE) -> None:
-        self.image, self.unit, self._corner = image, unit, (corner.x1, corner.y1)
-
-    def _pixels(self, points: Points) -> NDArray[np.int32]:
-        # OpenCV takes sixteenths of a pixel with shift=4.
-        sixteenths = (np.array(points) - self._corner) * (self.unit * 16)
-        return np.asarray(np.rint(sixteenths), np.int32)
-
-    def fill(self, points: Points, colour: Colour) -> None:
-        """A closed shape."""
-        cv2.fillPoly(self.image, [self._pixels(points)], colour, cv2.LINE_AA, 4)
-
-    def stroke(self, points: Points, colour: Colour, width: float) -> None:
-        """An open line, `width` units thick."""
-        thick = max(1, round(width * self.unit))
-        cv2.polylines(self.image, [self._pixels(points)], False, colour, thick, cv2.LINE_AA, 4)
-
-    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
-        """A filled, upright ellipse."""
-        self.fill(arc(x, y, rx, ry), colour)
-
-
-def arc(
-    x: float, y: float, rx: float, ry: float, start: float = 0, end: float = 360, steps: int = 40
-) -> list[tuple[float, float]]:
-    """Points of an ellipse from `start` to `end` degrees; 90 is below the centre."""
-    turns = [math.radians(start + (end - start) * i / (steps - 1)) for i in range(steps)]
-    return [(x + rx * math.cos(t), y + ry * math.sin(t)) for t in turns]
-
-
-def shade(colour: Colour, factor: float) -> Colour:
-    """The colour, brighter above 1 and darker below."""
-    blue, green, red = (min(255.0, channel * factor) for channel in colour)
-    return blue, green, red
+def _pen(image: NDArray[np.uint8]) -> Pen:
+    """For a sprite, or the mask of one."""
+    return Pen(image, UNIT, SPRITE)
 
 
 def shadow(skin: Colour, depth: float) -> Colour:
@@ -175,21 +137,21 @@ def _head(person: Person) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     skin = np.zeros(size, np.uint8)
 
     for mask in (alpha, skin):
-        Pen(mask).fill(_outline(person.slim), WHITE)
+        _pen(mask).fill(_outline(person.slim), WHITE)
     for side in SIDES:
         if person.long_hair:  # behind the neck, and down beside it
             fall = [(0.6, 0.4), (0.45, 1.15), *arc(0.82, 1.2, 0.37, 0.24, 170, 0, 12), (1.16, 0.2)]
-            Pen(alpha).fill([(side * x, y) for x, y in fall], WHITE)
+            _pen(alpha).fill([(side * x, y) for x, y in fall], WHITE)
         else:
             for mask in (alpha, skin):
-                Pen(mask).ellipse(side * 1.0, 0.02, 0.13, 0.26, WHITE)
+                _pen(mask).ellipse(side * 1.0, 0.02, 0.13, 0.26, WHITE)
 
     flesh = _flesh(person, size)
     weight = cv2.GaussianBlur(skin, (0, 0), 1.2).astype(np.float32)[..., None] / 255
     canvas = (canvas + (flesh - canvas) * weight).astype(np.uint8)
     for side in SIDES if not person.long_hair else ():
         inner = arc(side * 1.01, 0.0, 0.06, 0.15, 90, 270 if side > 0 else -90)
-        Pen(canvas).stroke(inner, shade(person.skin, 0.68), 0.035)
+        _pen(canvas).stroke(inner, shade(person.skin, 0.68), 0.035)
     _hair(canvas, alpha, person)
     return canvas, np.asarray(cv2.GaussianBlur(alpha, (0, 0), 1.0), np.uint8)
 
@@ -239,8 +201,8 @@ def _hair(canvas: NDArray[np.uint8], alpha: NDArray[np.uint8], person: Person) -
         ]
         locks[0] += fringe
     for lock in locks:
-        Pen(canvas).fill(lock, person.hair)
-        Pen(alpha).fill(lock, WHITE)
+        _pen(canvas).fill(lock, person.hair)
+        _pen(alpha).fill(lock, WHITE)
     for i in range(11):  # strands, lighter towards the light
         bend = -0.95 + 0.19 * i
         strand = arc(bend * 0.25, -0.45, abs(bend) + 0.05, 0.95, 200, 340, 24)
@@ -248,13 +210,13 @@ def _hair(canvas: NDArray[np.uint8], alpha: NDArray[np.uint8], person: Person) -
             strand = [p for p in strand if p[0] * bend > 0]
         strand = [(px, py) for px, py in strand if py < -0.98]
         if len(strand) > 1:
-            Pen(canvas).stroke(strand, shade(person.hair, 1.45 - 0.06 * i), 0.02)
+            _pen(canvas).stroke(strand, shade(person.hair, 1.45 - 0.06 * i), 0.02)
 
 
 def _face(canvas: NDArray[np.uint8], alpha: NDArray[np.uint8], person: Person, look: Look) -> Image:
     """The head with a look on it, blue, green and red multiplied by the opacity."""
     image = canvas.copy()
-    pen = Pen(image)
+    pen = _pen(image)
     for side in SIDES:
         _eye(pen, person, look, side)
     _nose(pen, person)

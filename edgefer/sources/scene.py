@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from edgefer.data import Box, Image
-from edgefer.sources.portrait import FACE, LOOKS, PEOPLE, SPRITE, Pen, Portrait, arc, shade, shadow
+from edgefer.sources.pen import Pen, arc, shade
+from edgefer.sources.portrait import FACE, LOOKS, PEOPLE, SPRITE, Portrait, shadow
 
 WIDTH: Final = 640
 HEIGHT: Final = 480

@@ -1,8 +1,8 @@
 """Sources that draw their own pictures: demo:// shows people, test:// numbered patterns.
 
-    demo://?seed=7&frames=600          a drawn scene (see scene.py), lossless
+    demo://?seed=7&frames=600          a drawn scene (scene.py), lossless
     demo://?fps=30                     the same as from a camera
-    test://?width=320&height=240       a moving gradient that carries its frame number
+    test://?width=320&height=240       a gradient with its frame number (pattern.py)
     test://?live=1&die_at=50           a camera that breaks down, each time it is opened
     test://?live=1&die_at=50&once=1    the same, the first time only
 
@@ -21,12 +21,10 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
-import cv2
-import numpy as np
-
 from edgefer.data import Frame, Image
 from edgefer.errors import ConfigError, SourceError, SourceLost, UnknownName
 from edgefer.settings import build_section, setting
+from edgefer.sources.pattern import Pattern
 from edgefer.sources.scene import Scene
 from edgefer.timing import clock
 
@@ -163,7 +161,23 @@ def _painter(options: DemoOptions | PatternOptions) -> Callable[[int], Image]:
     if isinstance(options, DemoOptions):
         scene, start = Scene(options.seed), options.start
         return lambda n: scene.draw(start + n)
-    return Pattern(options).draw
+    return _patterns(options)
+
+
+def _patterns(options: PatternOptions) -> Callable[[int], Image]:
+    """Patterns that freeze, shrink and go black when they are asked to."""
+    width, height = options.width, options.height
+    whole, half = Pattern(width, height), Pattern(width // 2, height // 2)
+
+    def draw(n: int) -> Image:
+        if NEVER != options.freeze_at < n:
+            n = options.freeze_at
+        image = (half if NEVER != options.resize_at <= n else whole).draw(n)
+        if NEVER != options.black_at <= n:
+            image[:] = 0
+        return image
+
+    return draw
 
 
 def _misbehave(
@@ -240,71 +254,3 @@ class PatternSource(_Synthetic):
 
     def _die(self) -> NoReturn:
         raise SourceLost(f"test:// died before frame {self._next}, as its option die_at asks")
-
-
-_CELLS: Final = (4, 8)
-"""Rows and columns of the code: 24 bits of the number and 8 of check, highest bit first."""
-_MARGIN: Final = 0.25
-"""The part of a cell, at each side, that is not looked at: codecs smear edges."""
-
-
-class Pattern:
-    """Pictures of a moving gradient; the upper half is a code of black and white cells."""
-
-    def __init__(self, options: PatternOptions) -> None:
-        self._options = options
-        sizes = {(options.width, options.height), (options.width // 2, options.height // 2)}
-        self._gradients = {size: _gradient(*size) for size in sizes}
-
-    def draw(self, n: int) -> Image:
-        """Frame `n`, (height, width, 3) uint8 BGR; the caller owns it."""
-        options = self._options
-        if NEVER != options.freeze_at < n:
-            n = options.freeze_at
-        size = (options.width, options.height)
-        if NEVER != options.resize_at <= n:
-            size = (options.width // 2, options.height // 2)
-        width, height = size
-        if NEVER != options.black_at <= n:
-            return np.zeros((height, width, 3), np.uint8)
-        shift = n * 4 % width
-        image: Image = self._gradients[size][:, shift : shift + width].copy()
-        cells = np.unpackbits(np.array([_word(n)], ">u4").view(np.uint8)).reshape(_CELLS) * 255
-        code = cv2.resize(cells, (width, height // 2), interpolation=cv2.INTER_NEAREST)
-        image[: height // 2] = code[..., None]
-        return image
-
-
-def _gradient(width: int, height: int) -> Image:
-    """A gradient that repeats after `width`, (height, 2 * width, 3) uint8."""
-    row = np.abs(np.linspace(-1, 1, width, endpoint=False))
-    column = np.linspace(0, 255, height)
-    across = np.broadcast_to(np.tile(row * 255, 2), (height, 2 * width))
-    down = np.broadcast_to(column[:, None], across.shape)
-    return np.asarray(np.stack([across, down, 255 - across], axis=-1), np.uint8)
-
-
-def _word(n: int) -> int:
-    """The number modulo 2**24 with a check byte, which is right neither in black nor in white."""
-    n %= 1 << 24
-    return n << 8 | (n ^ n >> 8 ^ n >> 16 ^ 0xA5) & 0xFF
-
-
-def frame_number(image_bgr: Image) -> int:
-    """The number that a test:// picture carries, modulo 2**24.
-
-    It survives compression, noise and resizing, as long as the whole picture is there. Raises
-    ValueError where there is no code, such as in a black picture.
-    """
-    height, width = image_bgr.shape[0] // 2, image_bgr.shape[1]
-    bits = 0
-    for row in range(_CELLS[0]):
-        for column in range(_CELLS[1]):
-            y1, y2 = (int((row + f) * height / _CELLS[0]) for f in (_MARGIN, 1 - _MARGIN))
-            x1, x2 = (int((column + f) * width / _CELLS[1]) for f in (_MARGIN, 1 - _MARGIN))
-            cell = image_bgr[y1 : y2 + 1, x1 : x2 + 1]
-            bits = bits << 1 | int(cell.mean() > 127)
-    n = bits >> 8
-    if _word(n) != bits:
-        raise ValueError("this picture carries no frame number; only those of test:// do")
-    return n

@@ -25,7 +25,8 @@ from edgefer.errors import ConfigError, SourceError
 from edgefer.protocols import Source
 from edgefer.sources import capture, capture_child, live
 from edgefer.sources.live import LiveSource
-from edgefer.sources.synthetic import EXIT_CODE, frame_number
+from edgefer.sources.pattern import frame_number
+from edgefer.sources.synthetic import EXIT_CODE
 from edgefer.timing import clock
 from tests.brokers import until
 

@@ -11,7 +11,7 @@ from edgefer.config import SourceConfig
 from edgefer.data import Frame
 from edgefer.sources import live
 from edgefer.sources.live import LiveSource
-from edgefer.sources.synthetic import frame_number
+from edgefer.sources.pattern import frame_number
 from edgefer.timing import clock
 from tests.sources.test_live import CAMERA, Warned, child_of, gone, next_of, opened
 

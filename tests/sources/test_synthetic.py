@@ -7,21 +7,19 @@ import subprocess
 import sys
 import threading
 
-import cv2
 import numpy as np
 import pytest
 
 from edgefer.data import Frame
 from edgefer.errors import ConfigError, SourceError, SourceLost, UnknownName
 from edgefer.protocols import Source
+from edgefer.sources.pattern import frame_number
 from edgefer.sources.synthetic import (
     EXIT_CODE,
     DemoOptions,
     DemoSource,
-    Pattern,
     PatternOptions,
     PatternSource,
-    frame_number,
     parse,
     pictures,
 )
@@ -121,41 +119,6 @@ def test_a_value_that_cannot_be_meant_is_refused(url: str) -> None:
         parse(url)
 
 
-@pytest.mark.parametrize("n", [0, 1, 255, 256, 5_000, 2**24 - 1])
-@pytest.mark.parametrize(("width", "height"), [(640, 480), (128, 96), (333, 251)])
-def test_a_pattern_says_its_number(n: int, width: int, height: int) -> None:
-    picture = Pattern(PatternOptions(width=width, height=height)).draw(n)
-    assert picture.shape == (height, width, 3)
-    assert frame_number(picture) == n
-
-
-@pytest.mark.parametrize("n", [0, 77, 123_456])
-def test_the_number_survives_noise_jpeg_and_resizing(n: int) -> None:
-    picture = Pattern(PatternOptions()).draw(n)
-    noise = np.random.default_rng(n).normal(0, 30, picture.shape)
-    noisy = (picture + noise).clip(0, 255).astype(np.uint8)
-    done, packed = cv2.imencode(".jpg", noisy, (cv2.IMWRITE_JPEG_QUALITY, 20))
-    assert done
-    decoded = cv2.imdecode(packed, cv2.IMREAD_COLOR)
-    assert frame_number(decoded) == n  # type: ignore[arg-type]
-    assert frame_number(cv2.resize(decoded, (200, 130))) == n  # type: ignore[arg-type]
-
-
-def test_a_picture_without_a_number_is_told_apart() -> None:
-    for value in (0, 127, 255):
-        with pytest.raises(ValueError, match="no frame number"):
-            frame_number(np.full((480, 640, 3), value, np.uint8))
-    one, other = (Pattern(SMALL).draw(n) for n in (1, 6))
-    one[:45] = other[:45]  # torn between number and check
-    with pytest.raises(ValueError, match="no frame number"):
-        frame_number(one)
-
-
-def test_the_gradient_moves() -> None:
-    one, other = (Pattern(SMALL).draw(n)[60:] for n in (0, 1))
-    assert not np.array_equal(one, other)
-
-
 @pytest.mark.parametrize("fault", ["die_at", "end_at"])
 def test_a_source_that_breaks_says_so_every_time(fault: str) -> None:
     source = PatternSource(PatternOptions(**{fault: 2}))  # type: ignore[arg-type]
@@ -174,7 +137,8 @@ def test_a_stream_that_ends_early_is_no_end() -> None:
 
 def test_die_at_ends_the_process_that_draws() -> None:
     program = (
-        "from edgefer.sources.synthetic import frame_number, pictures\n"
+        "from edgefer.sources.pattern import frame_number\n"
+        "from edgefer.sources.synthetic import pictures\n"
         "for picture in pictures('test://?live=1&die_at=3'):\n"
         "    print(frame_number(picture), flush=True)"
     )

@@ -10,6 +10,7 @@ import pytest
 from edgefer.errors import SourceError, SourceLost
 from edgefer.protocols import Source
 from edgefer.sources import synthetic
+from edgefer.sources.pattern import frame_number
 from edgefer.sources.video import TruncatedVideo, VideoFile
 from edgefer.timing import clock
 
@@ -31,7 +32,7 @@ def read_numbers(source: Source, found: list[int]) -> None:
     """Add what the pictures say they are, to the end."""
     while frame := source.read():
         assert frame.sequence == len(found)
-        found.append(synthetic.frame_number(frame.image_bgr))
+        found.append(frame_number(frame.image_bgr))
 
 
 def test_every_frame_of_a_video_comes_once_and_in_order(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_a_frame_keeps_its_pixels_when_the_next_one_is_read(tmp_path: Path) -> N
     assert first is not None
     while video.read():
         pass
-    assert synthetic.frame_number(first.image_bgr) == 0
+    assert frame_number(first.image_bgr) == 0
     video.close()
 
 
