@@ -47,7 +47,7 @@ test-edgefer: $(VENV)/dev
 	$(VENV)/bin/python -m pytest tests
 
 # What costs minutes and says nothing of a Python's version.
-ONCE := --ignore-glob='tests/test_benchmarks*' --ignore=tests/web/test_many.py
+ONCE := --ignore-glob='tests/test_benchmarks*' --ignore=tests/web/test_many.py --ignore=tests/daemon/test_soak.py
 test-310: $(if $(PYTHON310),$(VENV310)/dev)
 	$(if $(PYTHON310),$(VENV310)/bin/python -m pytest tests -m 'not system and not browser' $(ONCE),@echo "no python3.10 here: not tested on it (set PYTHON310)")
 
