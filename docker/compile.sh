@@ -87,7 +87,7 @@ for folder in "$model_folder" "$plan_folder"; do
 done
 
 docker="${DOCKER:-docker}"
-command -v "$docker" >/dev/null || fail "no $docker on this machine; JetPack and docker.com have it" 3
+command -v "$docker" >/dev/null || fail "no $docker on this machine; JetPack and docker.com have it" 8
 
 release="${EDGEFER_L4T_RELEASE:-/etc/nv_tegra_release}"
 gpu=(--gpus all)
@@ -100,7 +100,7 @@ if [ -r "$release" ]; then
         *R36*) image="edgefer:l4t-r36" ;;
         *)
             [ -n "${EDGEFER_IMAGE:-}" ] || fail "no image is made for this L4T ($(head -n 1 \
-                "$release" | cut -c 1-40)); name one: EDGEFER_IMAGE=..." 3
+                "$release" | cut -c 1-40)); name one: EDGEFER_IMAGE=..." 8
             ;;
     esac
     recipe="docker/Dockerfile.${image#edgefer:}"
@@ -109,13 +109,13 @@ image="${EDGEFER_IMAGE:-$image}"
 if ! reason="$("$docker" image inspect "$image" 2>&1 >/dev/null)"; then
     case "$reason" in
         *[Pp]ermission\ denied*)
-            fail "you may not use docker: sudo usermod -aG docker \"\$USER\", then log in again" 3
+            fail "you may not use docker: sudo usermod -aG docker \"\$USER\", then log in again" 8
             ;;
         *[Cc]annot\ connect*)
-            fail "docker does not answer: sudo systemctl start docker" 3
+            fail "docker does not answer: sudo systemctl start docker" 8
             ;;
     esac
-    fail "no image $image here. Build it: docker build -f $recipe -t $image ." 3
+    fail "no image $image here. Build it: docker build -f $recipe -t $image ." 8
 fi
 
 mounts=(--volume "$plan_folder:/plan")

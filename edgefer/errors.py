@@ -3,7 +3,7 @@
     EdgeferError              exit code 1
     ├── ConfigError                 2   a setting, a name or a URL that cannot be meant
     │   └── UnknownName             2   not one of the known names
-    ├── NotInstalled                3   known, but a package or a file is missing
+    ├── NotInstalled                8   known, but a package or a file is missing
     ├── SourceError                 4   no frame can be had
     │   └── SourceLost              4   a source that worked has stopped
     │       └── TruncatedVideo      4   a file is shorter than it says (sources/video.py)
@@ -14,6 +14,8 @@
     ├── InferenceError              6   a model that loaded, but answers nonsense
     │   └── EngineLost              6   what ran the model died, hangs, or lost its device
     └── OutputError                 7   a result that cannot be written
+
+3 is no error's: `edgefer bench --strict` measured, and a row is unstable (cli/bench.py).
 
 A message says what is wrong, why, and what to do about it.
 """
@@ -49,7 +51,7 @@ class UnknownName(ConfigError):
 class NotInstalled(EdgeferError):
     """Something known is not here yet; the message names the command that brings it."""
 
-    exit_code = 3
+    exit_code = 8
 
 
 class SourceError(EdgeferError):

@@ -375,11 +375,11 @@ def test_compile_says_how_to_mend_what_docker_lacks(
 ) -> None:
     device = Device(tmp_path, R32)
     ran = device.compile("face v2.onnx", FAKE_ERROR=error)
-    assert ran.returncode == 3
+    assert ran.returncode == 8
     assert remedy in ran.stderr
 
 
 def test_compile_without_docker_says_so(tmp_path: Path) -> None:
     ran = Device(tmp_path, R36).compile("face v2.onnx", DOCKER="no-such-docker")
-    assert ran.returncode == 3
+    assert ran.returncode == 8
     assert "no-such-docker" in ran.stderr

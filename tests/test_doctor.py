@@ -26,6 +26,7 @@ from edgefer.doctor.machine import SYSTEM_PYTHON, Machine, Ran, run
 from edgefer.doctor.models import YUNET
 from edgefer.doctor.probe import RELU
 from edgefer.doctor.software import PROBE, missing_library
+from edgefer.errors import NotInstalled
 from edgefer.files import read_toml
 from edgefer.sources.gstreamer import PACKAGES
 from tests.conftest import REPOSITORY
@@ -242,7 +243,7 @@ def test_both_onnxruntimes_at_once_are_refused_and_the_one_to_remove_is_named(
     assert finding.state == "problem"
     assert f"uninstall -y {go}" in finding.remedy
     assert keep in finding.remedy
-    assert found.exit_code == EXIT_PROBLEM == 3
+    assert found.exit_code == EXIT_PROBLEM == NotInstalled.exit_code
 
 
 def test_both_onnxruntimes_are_seen_even_where_their_import_hangs(tmp_path: Path) -> None:

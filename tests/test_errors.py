@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from edgefer import errors
+from edgefer.cli.bench import UNSTABLE
 
 
 def test_each_branch_of_the_tree_has_an_exit_code_of_its_own() -> None:
@@ -9,6 +10,14 @@ def test_each_branch_of_the_tree_has_an_exit_code_of_its_own() -> None:
     assert len(set(codes)) == len(codes)
     assert 0 not in codes
     assert errors.EdgeferError.exit_code not in codes
+
+
+def test_no_error_ends_as_an_unstable_measurement_does() -> None:
+    codes = {
+        kind.exit_code for kind in (errors.EdgeferError, *errors.EdgeferError.__subclasses__())
+    }
+    assert UNSTABLE == 3
+    assert UNSTABLE not in codes
 
 
 def test_an_unknown_name_offers_the_nearest_and_lists_the_known() -> None:

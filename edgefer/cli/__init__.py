@@ -32,7 +32,8 @@ first steps:
 
 exit codes:
   0 done, 1 other (health: the daemon is not well), 2 usage or configuration,
-  3 not installed, 4 source, 5 model, 6 inference, 7 output, 130 interrupted;
+  3 measured, but unstable (bench --strict), 4 source, 5 model, 6 inference,
+  7 output, 8 not installed, or a problem (doctor), 130 interrupted;
   of the daemon also 70 a part was stuck for good, 143 told twice to end
 
 -v goes before the command: edgefer -v run"""

@@ -31,7 +31,7 @@ CLIP = "demo://?seed=3&start=40"
 """One person, from 60 to 200 pixels, in every frame."""
 
 UNSTABLE = 3
-"""Exit code under --strict."""
+"""Exit code under --strict; no error ends with it."""
 
 
 def add(commands: Any) -> None:  # Any: argparse names no type for this

@@ -48,7 +48,7 @@ class Facts:
 
 def inspect_plan(path: Path, args: argparse.Namespace) -> int:
     """Print; gives the exit code: 0 where the plan can be used here, 5 where it does not belong
-    here, 3 where only TensorRT or a GPU is missing."""
+    here, 8 where only TensorRT or a GPU is missing."""
     facts = _facts(path, args.python or interpreter(EngineConfig()))
     print(_json(facts) if args.json else _text(facts))
     return facts.fault.exit_code if facts.fault else 0

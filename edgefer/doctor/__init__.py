@@ -19,7 +19,7 @@ from edgefer.tables import counted
 SCHEMA = 1
 """Of the JSON; goes up when a key changes its meaning or goes away."""
 
-EXIT_PROBLEM = 3
+EXIT_PROBLEM = 8
 """As NotInstalled's: something has to be brought or mended."""
 
 WIDTH = 80

@@ -16,7 +16,7 @@ import pytest
 from edgefer.cli import main
 from edgefer.cli.compile import Progress, size
 from edgefer.config import PACKAGED_MODELS
-from edgefer.engines.trt_build import rebuild_if_stale
+from edgefer.engines.trt_rebuild import rebuild_if_stale
 from edgefer.errors import ConfigError
 from edgefer.manifest import manifest_path, read_manifest
 from tests.models import tiny_onnx
@@ -117,11 +117,11 @@ def test_sizes_are_read_with_their_units() -> None:
             size(text)
 
 
-def test_without_tensorrt_the_exit_code_is_3_and_the_remedy_is_told(
+def test_without_tensorrt_the_exit_code_is_8_and_the_remedy_is_told(
     model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PYTHONPATH")
-    assert here(model) == 3
+    assert here(model) == 8
     told = capsys.readouterr().err
     for word in ("JetPack", "edgefer[tensorrt]", "docker/compile.sh"):
         assert word in told
