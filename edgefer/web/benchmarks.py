@@ -7,6 +7,7 @@ A result is asked for by a name that the listing gave; no part of a request beco
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +20,6 @@ from starlette.responses import Response
 from edgefer.bench.compare import compare
 from edgefer.bench.report import Report
 from edgefer.errors import ConfigError
-from edgefer.timing import clock
 from edgefer.web.answers import Refused, json_answer
 from edgefer.web.operations import JSON, Answer, Operation, Parameter
 from edgefer.web.schemas import NUMBER, RATE, TEXT, YES, array, table
@@ -70,7 +70,6 @@ def _files(site: Site) -> list[Path]:
 async def listing(site: Site, _: Request) -> Response:
     reports = await asyncio.to_thread(found, site)
     more = await asyncio.to_thread(others, site)
-    since = site.bench.since
     return json_answer(
         {
             "results": [_short(name, report) for name, report in reports.items()],
@@ -78,8 +77,7 @@ async def listing(site: Site, _: Request) -> Response:
                 {"name": name, "kind": _kind(record), "created": str(record.get("created", ""))}
                 for name, record in more.items()
             ],
-            "running": None if since is None else {"seconds": round(clock() - since, 1)},
-            "failed": site.bench.failed,
+            **_standing(site),
         }
     )
 
@@ -121,6 +119,24 @@ async def begin(site: Site, _: Request) -> Response:
     return json_answer({"name": site.bench.begin(site.config)}, 202)
 
 
+async def running(site: Site, _: Request) -> Response:
+    return json_answer(_standing(site))
+
+
+async def cancel(site: Site, _: Request) -> Response:
+    await site.bench.cancel()
+    return json_answer(_standing(site))
+
+
+def _standing(site: Site) -> dict[str, Any]:
+    """The bench that runs here, and how the last one ended."""
+    now, last = site.bench.running, site.bench.ended
+    return {
+        "running": None if now is None else now.record(),
+        "ended": None if last is None else dataclasses.asdict(last),
+    }
+
+
 def _short(name: str, report: Report) -> dict[str, Any]:
     return {
         "name": name,
@@ -154,11 +170,23 @@ _PAIR = table(
     significant=YES,
     verdict=TEXT,
 )
+_OR_NONE = {"type": ["number", "null"]}
+_UNKNOWN = "null while it gets ready."
+_RUNNING = table(
+    name=TEXT,
+    seconds=NUMBER,
+    share={**_OR_NONE, "minimum": 0, "maximum": 1, "description": f"Done of it; {_UNKNOWN}"},
+    left={**_OR_NONE, "description": f"Seconds that it still takes; {_UNKNOWN}"},
+)
+_ENDED = table(name=TEXT, how={"enum": ["done", "failed", "cancelled"]}, why=TEXT)
+_STANDING = {
+    "running": {**_RUNNING, "type": ["object", "null"]},
+    "ended": {**_ENDED, "type": ["object", "null"]},
+}
 _LISTING = table(
     results=array(_RESULT),
     others=array(table(name=TEXT, kind=TEXT, created=TEXT)),
-    running={"type": ["object", "null"], "properties": {"seconds": NUMBER}},
-    failed=TEXT,
+    **_STANDING,
 )
 _COMPARISON = table(names=array(TEXT, 2), pairs=array(_PAIR), unlike=array(TEXT), alone=array(TEXT))
 _NONE = Answer("There is no such result.")
@@ -171,6 +199,11 @@ OPERATIONS = (
               {200: Answer("The second against the first.", {JSON: _COMPARISON}), 404: _NONE,
                400: Answer("They have nothing in common.")},
               tuple(Parameter(n, "The name of a result.", TEXT, required=True) for n in "ab")),
+    Operation("GET", "/v1/benchmarks/running", running, "The short bench that runs",
+              {200: Answer("How far it is; how the last one ended.", {JSON: table(**_STANDING)})}),
+    Operation("DELETE", "/v1/benchmarks/running", cancel, "Cancel the short bench that runs",
+              {200: Answer("It has ended.", {JSON: table(**_STANDING)}),
+               404: Answer("None runs.")}),
     Operation("GET", "/v1/benchmarks/{name}", one, "One result, whole",
               {200: Answer("As its file has it.", {JSON: {"type": "object"}}),
                404: _NONE}, (_RESULT_NAME,)),

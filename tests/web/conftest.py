@@ -11,7 +11,8 @@ pytest.importorskip("httpx", reason="pip install 'edgefer[daemon]'")
 pytest.importorskip("uvicorn", reason="pip install 'edgefer[daemon]'")
 pytest.importorskip("starlette", reason="pip install 'edgefer[daemon]'")
 from edgefer.outputs import HttpConfig
-from tests.web.servers import PASSWORD, TOKEN, Daemon, Server, serving
+from edgefer.web import benching
+from tests.web.servers import PASSWORD, TOKEN, Daemon, Pretended, Server, serving
 
 
 @pytest.fixture
@@ -30,6 +31,15 @@ def site(daemon: Daemon) -> Iterator[Server]:
     """With pages, and a camera "door" whose pictures may be seen."""
     with serving(daemon.site()) as running:
         yield running
+
+
+@pytest.fixture
+def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pretended:
+    """What runs where a visitor begins a bench."""
+    (folder := tmp_path / "pretended").mkdir()
+    found = Pretended(folder)
+    monkeypatch.setattr(benching, "bench_command", lambda _: found.command)
+    return found
 
 
 def secret(path: Path, value: str) -> str:

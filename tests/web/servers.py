@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -14,6 +16,7 @@ import httpx
 
 from edgefer.classifier import Classifier
 from edgefer.config import Config
+from edgefer.files import replacing
 from edgefer.health import Health, State
 from edgefer.outputs import HttpConfig, WebConfig
 from edgefer.sinks.metrics import Metrics
@@ -24,6 +27,7 @@ from edgefer.web.serving import Serving
 from tests.brokers import until
 from tests.drivers import FixedDetector, MeanEngine
 
+RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "bench.json"
 TOKEN = "open-sesame"
 PASSWORD = "friend"
 PATHS = ("/livez", "/readyz", "/metrics", "/v1/status")
@@ -62,6 +66,46 @@ class Daemon:
             live=self.live,
             lend=lambda: nullcontext(self.models),
         )
+
+
+class Pretended:
+    """A short bench that does what a test tells it, in its own process; for `bench_command`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._said, self._end, self._alive = (folder / name for name in ("said", "end", "alive"))
+        self._said.touch()
+        program = f"""
+import shutil, sys, time
+from pathlib import Path
+said, end, alive = map(Path, {[str(path) for path in (self._said, self._end, self._alive)]})
+alive.touch()
+told = 0
+while True:
+    ended = end.exists() and end.read_text()
+    words = said.read_text()
+    sys.stdout.write(words[told:])
+    sys.stdout.flush()
+    told = len(words)
+    if ended:
+        break
+    time.sleep(0.01)
+if ended == "0":
+    shutil.copy({str(RESULT)!r}, sys.argv[-1])
+sys.exit(int(ended))
+"""
+        self.command = [sys.executable, "-c", program]
+
+    def begun(self) -> bool:
+        return self._alive.exists()
+
+    def say(self, line: Mapping[str, Any]) -> None:
+        with self._said.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def finish(self, code: int = 0) -> None:
+        """End it; with a result where the code is 0."""
+        with replacing(self._end) as file:
+            file.write(str(code).encode())
 
 
 class Server:

@@ -1,6 +1,6 @@
 // Results that were measured: one, two side by side, or a new one.
 
-import { asked, element, locale, number, put, say, span, texts } from "./page.js";
+import { asked, element, locale, number, percent, put, say, span, texts } from "./page.js";
 import { barChart } from "./plot.js";
 import { rendered } from "./results.js";
 import { interval, section, short, table } from "./tables.js";
@@ -28,6 +28,7 @@ async function list() {
   const told = await asked("/v1/benchmarks");
   const all = [...told.results, ...told.others];
   at("none").hidden = all.length > 0;
+  at("result").hidden = all.length === 0;
   at("list").replaceChildren(...all.map((one) => element("li", {}, choice(one))));
   const chosen = told.results.map(({ name }) => name); // the others each measure something of their own
   at("pair").hidden = chosen.length < 2;
@@ -152,42 +153,118 @@ function compared(found, a, b) {
 
 // --- a new one ---
 
-const LOOK = 1_000; // ms between two looks whether it has ended
+const LOOK = 1_000; // ms between two looks how far it is
+const standing = "/v1/benchmarks/running";
+let following = false;
 
 at("run").addEventListener("submit", (event) => {
   event.preventDefault();
   return tried(async () => {
-    const { name } = await asked("/v1/benchmarks", { method: "POST" });
-    await follow(name);
+    outcome("");
+    let begun = {};
+    try {
+      begun = await asked("/v1/benchmarks", { method: "POST" });
+    } catch (error) {
+      if (error.code !== 409) throw error; // another visitor's runs: that one is shown
+    }
+    await follow(begun.name);
   });
 });
 
-/** Until the bench that runs has ended; `name` is its result's, where it was begun here. */
-async function follow(name = null) {
-  const button = at("run").querySelector("button");
-  button.disabled = true;
-  at("running").hidden = false;
-  put(at("said"), texts.running);
-  try {
-    let told = await asked("/v1/benchmarks");
-    while (told.running) {
-      put(at("since"), span(Math.round(told.running.seconds)));
-      await new Promise((done) => setTimeout(done, LOOK));
-      told = await asked("/v1/benchmarks");
+at("cancel").addEventListener("click", () =>
+  tried(async () => {
+    try {
+      await asked(standing, { method: "DELETE" });
+    } catch (error) {
+      if (error.code !== 404) throw error; // it has ended already
     }
-    await list();
-    if (told.failed) complain(say("failed", { why: told.failed }));
-    else if (name) await open(name);
-  } finally {
-    at("running").hidden = true;
-    put(at("since"), "");
-    button.disabled = false;
+  }),
+);
+
+/** Show the bench that runs until it has ended, then how it did; `name`: of one begun here. */
+async function follow(name = null) {
+  if (following) return;
+  following = true;
+  let [told, quarter] = [await look(), -1];
+  if (told.running) {
+    at("running").hidden = false;
+    if (document.activeElement === at("start")) at("cancel").focus(); // which stands in its place
+  }
+  while (told.running) {
+    ({ name } = told.running);
+    const words = draw(told.running);
+    const now = Math.floor(4 * (told.running.share ?? 0));
+    if (now !== quarter) put(at("said"), words); // at each quarter, not each second
+    quarter = now;
+    await new Promise((done) => setTimeout(done, LOOK));
+    told = await look();
+  }
+  const focused = document.activeElement === at("cancel");
+  at("running").hidden = true;
+  if (focused) at("start").focus();
+  following = false;
+  await ended(told.ended, name);
+}
+
+/** How far it is; asked until the device answers. */
+async function look() {
+  for (let lost = false; ; lost = true) {
+    try {
+      const told = await asked(standing);
+      if (lost) complain("");
+      return told;
+    } catch (error) {
+      complain(error.message);
+      await new Promise((done) => setTimeout(done, LOOK));
+    }
   }
 }
 
+/** Fill the bar; what it shows, in words. */
+function draw({ share, left }) {
+  if (share === null) at("bar").removeAttribute("value");
+  else at("bar").value = share;
+  const done = share === null ? texts.preparing : percent(share);
+  const rest = left === null ? "" : say("left", { time: span(rounded(left)) });
+  put(at("done"), done);
+  put(at("left"), rest);
+  const words = [done, rest].filter(Boolean).join(", ");
+  at("bar").setAttribute("aria-valuetext", words);
+  return `${texts.running}: ${words}`;
+}
+
+/** An estimate, as a person would say it. */
+const rounded = (seconds) => (seconds < 10 ? Math.ceil(seconds) : 5 * Math.ceil(seconds / 5));
+
+async function ended(last, name) {
+  if (name && last?.name !== name) return outcome(texts.gone);
+  if (!last) return;
+  if (last.how !== "done") return fail(last);
+  await list();
+  await open(last.name);
+}
+
+function fail({ how, why }) {
+  if (how === "cancelled") return outcome(texts.cancelled);
+  return outcome(texts.failed, element("span", { lang: "en" }, why));
+}
+
+function outcome(...words) {
+  at("outcome").replaceChildren(...words.flatMap((word) => [word, " "]));
+  at("outcome").hidden = !words[0];
+  at("outcome").classList.toggle("bad", words[0] !== texts.cancelled);
+}
+
 tried(async () => {
-  const { results, others, running } = await list();
+  const { results, others, running, ended: last } = await list();
   const first = results[0] ?? others[0];
   if (first) await open(first.name);
   if (running) await follow();
+  else if (last?.how === "failed") fail(last);
+});
+
+// Another visitor, or another window, may have begun one.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden || following) return;
+  tried(async () => (await asked(standing)).running && (await follow()));
 });

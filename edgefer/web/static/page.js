@@ -62,7 +62,12 @@ export function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-export class Refused extends Error {}
+export class Refused extends Error {
+  constructor(words, code = 0) {
+    super(words);
+    this.code = code;
+  }
+}
 
 /** The device's answer; a Refused with its reason in words where there is none. */
 export async function ask(path, options = {}) {
@@ -81,7 +86,7 @@ export async function ask(path, options = {}) {
   const why = (await answer.text()).trim();
   const seconds = answer.headers.get("Retry-After");
   if (seconds) throw new Refused(say("busy", { seconds, why }));
-  throw new Refused(say("refused", { code: answer.status, why }));
+  throw new Refused(say("refused", { code: answer.status, why }), answer.status);
 }
 
 export const asked = async (path, options) => (await ask(path, options)).json();

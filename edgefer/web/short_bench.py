@@ -1,0 +1,126 @@
+"""The process of a short bench.
+
+python -m edgefer.web.short_bench MODEL DETECTOR DEVICE FILE   writes the result to FILE
+
+On stdout, lines of JSON: {"left": 21.5}, the seconds that it still takes, and {"error": "..."}
+where there is no result. SIGTERM ends it and what it began.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from edgefer.bench.measure import measure
+from edgefer.bench.provenance import environment
+from edgefer.bench.report import Report
+from edgefer.bench.rounds import Job
+from edgefer.config import Config
+from edgefer.errors import EdgeferError
+from edgefer.timing import clock as real_clock
+
+ROUNDS, FRAMES, WARMUP = 3, 200, 50
+"""As few as a verdict needs, and as short."""
+
+CLIP, CLIP_FRAMES = "demo://?seed=3&start=40", 60
+"""As `edgefer bench` has them."""
+
+ENOUGH = 0.05
+"""Of a round, from which on it tells how long one takes."""
+
+
+def short_job(model: str, detector: str, device: str) -> Job:
+    """What is measured in each of ROUNDS."""
+    default = Config()
+    engine = dataclasses.replace(default.engine, model=model, device=device)
+    config = dataclasses.replace(
+        default, engine=engine, detector=dataclasses.replace(default.detector, name=detector)
+    )
+    return Job(config, CLIP, CLIP_FRAMES, WARMUP, FRAMES)
+
+
+def command_of(job: Job) -> tuple[str, ...]:
+    """What a person would type to measure the same."""
+    engine, detector = job.config.engine, job.config.detector
+    return ("edgefer", "bench", "--rounds", str(ROUNDS), "--frames", str(job.frames),
+            "--warmup", str(job.warmup), "--engine", engine.model,
+            "--detector", detector.name, "--device", engine.device)  # fmt: skip
+
+
+class Left:
+    """The seconds until the end, by how long the rounds took so far."""
+
+    def __init__(self, rounds: int, clock: Callable[[], float] = real_clock) -> None:
+        self._rounds, self._clock = rounds, clock
+        self._what, self._round, self._began = "", 0, 0.0
+        self._counting: tuple[float, float] | None = None
+        self._starts: list[float] = []
+        self._counts: list[float] = []
+        """Seconds that each round took to start and warm up, and then to count its frames."""
+
+    def __call__(self, what: str, share: float) -> float | None:
+        """Takes what `measure` tells; None while that says nothing."""
+        now, done = self._clock(), share * self._rounds
+        if what != self._what:
+            self._begin(what, round(done), now)
+        elif self._counting is None and done > self._round:  # it stands still until frames count
+            self._counting = now, done
+            self._starts.append(now - self._began)
+        counts = self._counts
+        if self._counting is not None and done - self._counting[1] >= ENOUGH:
+            counts = [(now - self._counting[0]) / (done - self._counting[1])]
+        if not counts:
+            return None
+        start, count = (sum(all_) / len(all_) for all_ in (self._starts, counts))
+        starts = self._rounds - self._round - (self._counting is not None)
+        return starts * start + (self._rounds - done) * count
+
+    def _begin(self, what: str, turn: int, now: float) -> None:
+        if self._counting is not None:
+            at, first = self._counting
+            self._counts.append((now - at) / (turn - first))
+        self._what, self._round, self._began, self._counting = what, turn, now, None
+
+
+def main(model: str, detector: str, device: str, file: str) -> None:
+    # Raised wherever it is, so that the process of the round is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    job = short_job(model, detector, device)
+    left = Left(ROUNDS)
+
+    def told(what: str, share: float) -> None:
+        if (seconds := left(what, share)) is not None:
+            _tell(left=seconds)
+
+    try:
+        outcome = measure([job], ROUNDS, 0.0, told)
+        if outcome.errors:
+            raise outcome.errors[0]
+        Report(
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            argv=command_of(job),
+            environment=environment(),
+            clip={
+                "url": CLIP,
+                "frames": CLIP_FRAMES,
+                "sha256": outcome.measurements[0].clip_sha256,
+            },
+            engines=outcome.measurements,
+        ).write_json(Path(file))
+    except EdgeferError as exc:
+        _tell(error=str(exc))
+        sys.exit(1)
+
+
+def _tell(**line: Any) -> None:
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
