@@ -66,7 +66,7 @@ def _open_plan(path: Path, config: EngineConfig) -> Engine:
 
     python = interpreter(config)
     if config.rebuild == "if-stale" and not config.trust:
-        from edgefer.engines.trt_build import rebuild_if_stale
+        from edgefer.engines.trt_rebuild import rebuild_if_stale
 
         rebuild_if_stale(path, python)
     manifest = trusted_manifest(path) if config.trust else read_manifest(path)

@@ -8,7 +8,6 @@ is held to the real bindings' names, and which computes with ONNX Runtime.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import sys
 from contextlib import closing
@@ -20,7 +19,6 @@ from typing import Literal
 import numpy as np
 
 from edgefer import __version__
-from edgefer.config import PACKAGED_MODELS
 from edgefer.engines.host import HostedEngine
 from edgefer.engines.onnx_file import OnnxFile, read_onnx
 from edgefer.engines.ort import OrtEngine
@@ -30,8 +28,6 @@ from edgefer.engines.trt_files import default_cache, keep_cache, put, scratch
 from edgefer.engines.trt_flags import BuildError, Precision, check_opset, flags
 from edgefer.engines.trt_room import MIB, check_disk, check_memory
 from edgefer.engines.trt_runner import l4t
-from edgefer.errors import ModelError
-from edgefer.files import sha256
 from edgefer.manifest import (
     UNAVAILABLE,
     Here,
@@ -40,8 +36,6 @@ from edgefer.manifest import (
     TensorIO,
     check_holdable,
     io_mismatches,
-    mismatches,
-    read_manifest,
     read_plan,
     version,
 )
@@ -150,49 +144,6 @@ def compile_plan(order: Order, watch: Watch) -> Built:
             put(kept.draft, kept.manifest, order.plan)
     others = tuple(attempt.tried for attempt in built if attempt is not kept)
     return Built(kept.manifest, kept.tried, others)
-
-
-def rebuild_if_stale(plan: Path, python: str = sys.executable) -> bool:
-    """Build `plan` again from its ONNX file where it does not belong on this device, or no longer
-    comes from that file; whether that was done. The file lies beside it, or came with edgefer.
-
-    What `[engine] rebuild = "if-stale"` asks for; nobody else may call it, as it takes minutes.
-    With a readable manifest its options are kept. Without the ONNX file nothing is done: opening
-    the plan then says what is wrong with it. Raises what `compile_plan` raises.
-    """
-    order = Order(_origin(plan.with_suffix(".onnx")), plan, python=python)
-    try:
-        manifest = read_manifest(plan)
-        file = read_plan(plan)
-    except ModelError as exc:
-        why = str(exc)
-    else:
-        order = dataclasses.replace(
-            order,
-            onnx=_origin(plan.with_name(manifest.onnx)),
-            precision=manifest.precision,
-            max_batch=manifest.profile.most,
-            workspace_bytes=manifest.workspace_bytes or WORKSPACE,
-        )
-        found = [one for one in mismatches(manifest, needed(python), file) if one.fatal]
-        why = "; ".join(map(str, found))
-        if order.onnx.is_file() and sha256(order.onnx) != manifest.onnx_sha256:
-            why = why or f"{order.onnx.name} has changed since"
-    if not why or not order.onnx.is_file():
-        return False
-    log.warning("building %s again, which takes minutes: %s", plan, why)
-    compile_plan(order, _to_log)
-    return True
-
-
-def _origin(beside: Path) -> Path:
-    packaged = PACKAGED_MODELS / beside.name
-    return packaged if packaged.is_file() and not beside.is_file() else beside
-
-
-def _to_log(elapsed: float, severity: str, row: str) -> None:
-    if severity in ("INTERNAL_ERROR", "ERROR", "WARNING"):
-        log.warning("%.0f s: TensorRT: %s", elapsed, row)
 
 
 def _check_batch(order: Order, facts: OnnxFile) -> None:

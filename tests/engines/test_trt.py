@@ -180,7 +180,7 @@ def test_a_stale_plan_is_built_again_only_where_that_was_asked_for(
         plan_of("10.3.0.26", "5.3")
         return True
 
-    monkeypatch.setattr("edgefer.engines.trt_build.rebuild_if_stale", rebuild)
+    monkeypatch.setattr("edgefer.engines.trt_rebuild.rebuild_if_stale", rebuild)
     with pytest.raises(PlanMismatch):
         open_engine(EngineConfig(model=str(plan.path)))
     assert built == []

@@ -23,9 +23,10 @@ from edgefer.config import EngineConfig
 from edgefer.engines import open_engine, trt_agreement, trt_build, trt_build_child, trt_child
 from edgefer.engines.trt import TensorRTEngine
 from edgefer.engines.trt_agreement import BOUNDS, Agreement, compare, fixture
-from edgefer.engines.trt_build import Built, Order, compile_plan, rebuild_if_stale
+from edgefer.engines.trt_build import Built, Order, compile_plan
 from edgefer.engines.trt_child import probe
 from edgefer.engines.trt_flags import BuildError, check_opset, flags
+from edgefer.engines.trt_rebuild import rebuild_if_stale
 from edgefer.engines.trt_room import check_disk, check_memory
 from edgefer.engines.trt_runner import Runner
 from edgefer.errors import ModelError, NotInstalled, OutputError, SpecError
