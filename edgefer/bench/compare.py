@@ -111,8 +111,18 @@ def _unlike(
     ]
     for key in CONDITIONS:
         values = {(getattr(x, key), getattr(y, key)) for x, y in common}
-        found += [f"{key} {x} and {y}" for x, y in sorted(values, key=str) if x != y]
+        found += [
+            f"{key} {_short(key, x)} and {_short(key, y)}"
+            for x, y in sorted(values, key=str)
+            if x != y
+        ]
     return tuple(found)
+
+
+def _short(key: str, value: object) -> str:
+    """A digest's beginning tells it from another."""
+    whole = str(value)
+    return f"{whole[:12]}…" if key.endswith("sha256") and len(whole) > 12 else whole
 
 
 def pair_of(first: Measurement, second: Measurement) -> Pair:

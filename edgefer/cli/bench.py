@@ -229,11 +229,20 @@ def _tell(args: argparse.Namespace, outcome: Outcome) -> None:
 def call_compare(args: argparse.Namespace) -> int:
     _check_writable(args.csv)
     first, second = (Report.read_json(path) for path in (args.first, args.second))
-    found = compare((args.first.name, args.second.name), first, second, force=args.force)
+    found = compare(_told_apart(args.first, args.second), first, second, force=args.force)
     print(markdown(found) if args.markdown else text(found))
     if args.csv:
         _write(args.csv, table_csv(found))
     return 0
+
+
+def _told_apart(first: Path, second: Path) -> tuple[str, str]:
+    """The files' names, after as many of their folders as it takes to tell them apart."""
+    a, b = (path.absolute().parts for path in (first, second))
+    least = 1
+    while a[-least:] == b[-least:] and a != b:
+        least += 1
+    return str(Path(*a[-least:])), str(Path(*b[-least:]))
 
 
 def _write(path: Path, content: str) -> None:

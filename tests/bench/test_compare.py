@@ -95,6 +95,30 @@ def test_unlike_conditions_are_refused_unless_forced(changed: dict[str, object])
     assert compare(NAMES, report(), other, force=True).unlike
 
 
+def test_clips_that_differ_are_told_by_the_beginning_of_their_digests() -> None:
+    other = report(measurement(clip_sha256="2" * 64))
+    with pytest.raises(ConfigError) as caught:
+        compare(NAMES, report(), other)
+    assert f"clip_sha256 {'1' * 12}… and {'2' * 12}…" in str(caught.value)
+
+
+def test_two_files_of_one_name_are_told_apart_by_their_folders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("old/x", "new/x"):
+        (tmp_path / folder).mkdir(parents=True)
+        report().write_json(tmp_path / folder / "a.json")
+    report().write_json(tmp_path / "old" / "b.json")
+
+    def told(first: str, second: str) -> str:
+        assert main(["bench", "compare", str(tmp_path / first), str(tmp_path / second)]) == 0
+        return capsys.readouterr().out
+
+    assert "A: old/x/a.json, B: new/x/a.json" in told("old/x/a.json", "new/x/a.json")
+    assert "A: a.json, B: b.json" in told("old/x/a.json", "old/b.json")
+    assert "A: a.json, B: a.json" in told("old/x/a.json", "old/x/a.json")
+
+
 def test_another_power_mode_is_an_unlike_machine() -> None:
     five_watts = dataclasses.replace(measurement().vitals, power_mode="5W")
     with pytest.raises(ConfigError, match="power_mode None and 5W"):
