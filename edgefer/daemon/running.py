@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from edgefer import __version__
 from edgefer.backoff import Backoff
@@ -16,18 +15,14 @@ from edgefer.daemon.budget import Budget
 from edgefer.daemon.camera import Camera, patience
 from edgefer.daemon.models import LOADING, Models, Opened, fingerprint, open_models
 from edgefer.daemon.outlets import Outlets
+from edgefer.daemon.window import Window
 from edgefer.engines.host import HostedEngine
 from edgefer.errors import EdgeferError, EngineLost
-from edgefer.health import Health, Part, State
+from edgefer.health import Health
 from edgefer.sinks.metrics import Metrics
 from edgefer.tables import number
 from edgefer.timing import clock
 from edgefer.workers import default_workers
-
-if TYPE_CHECKING:
-    from edgefer.web import Web
-    from edgefer.web.live import Live
-    from edgefer.web.serving import Serving
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +49,14 @@ class Running:
         self._turn = asyncio.Lock()
         self._hosts_restarted = 0
         self._began = clock()
-        self._web_part: Part | None = None
-        self._live: Live | None = None  # kept over reloads, as is what it remembers
-        self._left: dict[str, None] = {}  # sessions that visitors signed out of, kept likewise
-        self._web = self._web_of(config)
-        self._web_task: asyncio.Task[None] | None = None
+        self._window = Window(
+            config,
+            self.health,
+            self._metrics,
+            status=self.status,
+            models=lambda: self._models,
+            begin=self._task,
+        )
 
     @property
     def started(self) -> bool:
@@ -67,9 +65,7 @@ class Running:
 
     def serve(self) -> None:
         """Answer whoever asks how it is, from before the models are loaded."""
-        if self._web is not None:
-            self._web_part = self.health.part("web", needed=False)
-            self._web_task = self._task(self._web.serve(), "web")
+        self._window.serve()
 
     async def start(self) -> None:
         """Load the models, then begin with sinks and cameras. Raises EdgeferError."""
@@ -95,8 +91,8 @@ class Running:
     async def _change(self, config: Config) -> None:
         assert self._models is not None
         assert self._outlets is not None
-        before, opened, web, live = self.config, None, self._web, self._live
-        outlets = None
+        before, opened, outlets = self.config, None, None
+        web, live = self._window.web, self._window.live
         try:
             if fingerprint(config) != self._models.opened.fingerprint:
                 opened = await asyncio.to_thread(open_models, config)
@@ -104,10 +100,10 @@ class Running:
             secret = config.http.token or config.web.password
             shown = config.web.pages and before != config  # pages tell of all settings
             if (before.http, before.web) != (config.http, config.web) or shown or secret:
-                web = self._web_of(config)
+                web = self._window.made(config)
             secret = config.mqtt.password or config.webhook.token
             new_sinks = _outlet_settings(before) != _outlet_settings(config)
-            if new_sinks or opened or secret or live is not self._live:
+            if new_sinks or opened or secret or live is not self._window.live:
                 outlets = self._outlets_of(config, opened or self._models.opened)
         except BaseException:
             if opened is not None:
@@ -129,10 +125,7 @@ class Running:
             outlets.start()
         await self._change_cameras(before, config)
         self._show_cameras()
-        if web is not self._web:
-            await self._close_web()
-            self._web = web
-            self.serve()
+        await self._window.change(web)
 
     async def mend(self) -> None:
         """Open the models anew until they answer; raises EngineLost once the budget is spent."""
@@ -207,7 +200,7 @@ class Running:
         await asyncio.gather(*(self._drop(name) for name in tuple(self._cameras)))
         if self._outlets is not None:
             await self._outlets.close()
-        await self._close_web()
+        await self._window.close()
         if self._models is not None:
             await asyncio.to_thread(self._models.close)
 
@@ -223,50 +216,9 @@ class Running:
         task.add_done_callback(ended)
         return task
 
-    def _web_of(self, config: Config) -> Web | None:
-        if not config.http.port:
-            return None
-        from edgefer.web import Web
-        from edgefer.web.live import Live
-
-        self._live = self._live or Live(config.web)
-
-        def report(state: State, reason: str) -> None:
-            if self._web_part is not None:
-                self._web_part.report(state, reason)
-
-        return Web(
-            config,
-            self.health,
-            self._metrics,
-            self.status,
-            live=self._live,
-            lend=self._lend,
-            left=self._left,
-            report=report,
-        )
-
-    @contextmanager
-    def _lend(self) -> Iterator[Serving]:
-        """The models, for a visitor's picture; by the web's thread."""
-        from edgefer.web.serving import Serving, no_models
-
-        if self._models is None:
-            no_models()
-        assert self._models is not None
-        with self._models.aside() as opened:
-            yield Serving(opened.detector, opened.engine, opened.classifier, opened.model)
-
-    async def _close_web(self) -> None:
-        if self._web is not None and self._web_task is not None:
-            await self._web.close()
-            await asyncio.wait([self._web_task])
-            self.health.remove("web")
-            self._web_part = None
-
     def _outlets_of(self, config: Config, opened: Opened) -> Outlets:
         labels = opened.inner.spec.labels
-        return Outlets(config, labels, self.health, self._metrics, self._live)
+        return Outlets(config, labels, self.health, self._metrics, self._window.live)
 
     async def _replace(self, opened: Opened) -> None:
         assert self._models is not None
@@ -306,13 +258,8 @@ class Running:
 
     def _show_cameras(self) -> None:
         """To visitors of the pages, in the order of the configuration."""
-        if self._live is None:
-            return
-        self._live.config = self.config.web
-        for name in self._live.cameras.keys() - self._cameras.keys():
-            self._live.end(name)
-        for name, (camera, _) in self._cameras.items():
-            self._live.begin(name, camera.part)
+        parts = {name: camera.part for name, (camera, _) in self._cameras.items()}
+        self._window.show(self.config, parts)
 
     async def _change_cameras(self, before: Config, after: Config) -> None:
         same = _camera_settings(before) == _camera_settings(after)
