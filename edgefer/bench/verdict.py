@@ -41,6 +41,9 @@ FEWEST_FRAMES = 100
 MOST_OTHERS = 5.0
 """Percent of the rate that other processes may have cost (`others.cost_percent`): that they made it
 wait for, and a part of what they did beside it. All that they took, where waits are unknown."""
+MOST_BESIDE = 25.0
+"""Percent of the processors that they took, whoever waited: those that sweep memory would cost it
+17 %, in each round alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def judge(
     if len(rates) >= FEWEST_ROUNDS:
         reasons += _drifts(rates, within)
     reasons += _stalls(frames)
-    if others is not None and cost_percent(others, lost) > MOST_OTHERS:
+    if others is not None and (cost_percent(others, lost) > MOST_OTHERS or others > MOST_BESIDE):
         reasons.append(f"other processes took {others:.0f} % of the processors")
     reasons += slowed
     if not settled:

@@ -123,7 +123,7 @@ def test_what_others_took_may_be_unknown() -> None:
 def test_others_that_kept_it_from_nothing_are_told_only_where_they_were_many() -> None:
     assert reasons(others=12.0, lost=1.0) == ""
     assert "other processes" in reasons(others=12.0, lost=6.0)
-    assert "other processes" in reasons(others=40.0, lost=0.0)
+    assert "other processes" in reasons(others=30.0, lost=0.0)
 
 
 def discarded(seconds: list[float], period: int = 1) -> tuple[int, bool | None]:
