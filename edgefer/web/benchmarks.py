@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -60,7 +61,7 @@ def _kind(record: Mapping[str, Any]) -> str:
 def _files(site: Site) -> list[Path]:
     if not site.config.web.benchmarks:
         return []
-    folder = Path(site.config.web.benchmarks).expanduser()
+    folder = Path(os.path.expanduser(site.config.web.benchmarks))
     with suppress(OSError):
         some = sorted(folder.glob("*.json"))[:FILES]
         return [path for path in some if path.is_file() and path.stat().st_size <= LARGEST]
@@ -152,7 +153,7 @@ def _short(name: str, report: Report) -> dict[str, Any]:
 
 def _named(reports: Mapping[str, Report], name: str) -> Report:
     if name not in reports:
-        raise Refused(404, "there is no such result")
+        raise Refused(404, "there is no such result", "no_result")
     return reports[name]
 
 

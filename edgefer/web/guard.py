@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edgefer.web.access import FORM, Access, Visitor
-from edgefer.web.answers import Refused, refuse
+from edgefer.web.answers import NAMED, Refused, refuse
 from edgefer.web.limits import Rate
 from edgefer.web.operations import Operation
 
@@ -119,10 +119,12 @@ class Guard:
             return refuse(413, "no request here has a body")
         if operation is not None:
             if int(length) > operation.body_limit:
-                return refuse(413, f"a body here has {operation.body_limit} bytes at most")
+                why = f"a body here has {operation.body_limit} bytes at most"
+                return refuse(413, why, {NAMED: "too_large"})
             client = scope.get("client")
             if wait := self._rate.take(client[0] if client else ""):
-                return refuse(429, "too many requests", {"Retry-After": str(wait)}, close=False)
+                wait_for = {"Retry-After": str(wait), NAMED: "too_often"}
+                return refuse(429, "too many requests", wait_for, close=False)
         return None
 
     def _stranger(self, scope: Scope, headers: Headers) -> Response:
@@ -181,7 +183,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > limit:
-            raise Refused(413, f"a body here has {limit} bytes at most")
+            raise Refused(413, f"a body here has {limit} bytes at most", "too_large")
         return message
 
     return bounded

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from edgefer import __version__
-from edgefer.web.answers import json_answer
+from edgefer.web.answers import NAMED, Name, json_answer
 from edgefer.web.operations import JSON, Answer, Operation
 from edgefer.web.site import Site
 
@@ -80,7 +80,9 @@ def _one(operation: Operation) -> dict[str, Any]:
 
 def _answer(answer: Answer) -> dict[str, Any]:
     told: dict[str, Any] = {"description": answer.doc}
-    # A refusal is a sentence.
+    if not answer.content:  # a refusal is a sentence
+        names = {"enum": get_args(Name)}
+        told["headers"] = {NAMED: {"description": "Which one, to programs.", "schema": names}}
     told["content"] = _content(answer.content or {"text/plain": {"type": "string"}})
     return told
 

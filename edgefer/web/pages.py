@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from edgefer import __version__
+from edgefer.outputs import WebConfig
 from edgefer.web.about import PARTS, About
 from edgefer.web.site import Site
 from edgefer.web.texts import COOKIE, LANGUAGES, chosen_language, language_of, read_texts
@@ -102,7 +103,7 @@ class Pages:
                 for code, own in LANGUAGES.items()
             ],
             navigation=NAVIGATION,
-            script=_script_texts(texts, name),
+            script=_script_texts(texts, name, self._site.config.web),
             signed_in=access.logged_in(request),
             csrf=access.csrf(request),
             version=__version__,
@@ -165,11 +166,17 @@ def _in_language(request: Request, code: str) -> str:
     return "?" + urlencode(asked)
 
 
-def _script_texts(texts: Mapping[str, Any], page: str) -> str:
-    """As JSON; "" where the page has no script."""
+def _script_texts(texts: Mapping[str, Any], page: str, limits: WebConfig) -> str:
+    """As JSON, the limits filled in; "" where the page has no script."""
     if page not in SCRIPTS:
         return ""
     told = {"labels": texts["labels"], **texts["script"]}
     for section in (*SCRIPTS[page], page):
         told.update(texts[section]["script"])
+    told["refusals"] = {
+        name: text.replace("{megabytes}", f"{limits.megabytes:g}").replace(
+            "{megapixels}", f"{limits.megapixels:g}"
+        )
+        for name, text in told["refusals"].items()
+    }
     return json.dumps(told, ensure_ascii=False)

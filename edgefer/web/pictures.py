@@ -49,27 +49,27 @@ def measured(data: bytes) -> tuple[str, int, int]:
             except (IndexError, ValueError):
                 width = height = 0
             if width <= 0 or height <= 0:
-                raise Refused(400, f"the {kind} is damaged: its header has no size")
+                raise Refused(400, f"the {kind} is damaged: its header has no size", "damaged")
             return kind, width, height
-    raise Refused(415, "it is no picture that is known here; send a JPEG, PNG, WebP or BMP")
+    why = "it is no picture that is known here; send a JPEG, PNG, WebP or BMP"
+    raise Refused(415, why, "not_picture")
 
 
 def checked(upload: Upload, config: WebConfig) -> tuple[int, int]:
     """Width and height of a picture that may be decoded. Raises Refused 400, 413 or 415."""
     if not upload.data:
-        raise Refused(400, "the picture is empty")
+        raise Refused(400, "the picture is empty", "empty")
     if len(upload.data) > config.megabytes * 1e6:
-        raise Refused(413, f"a picture has {config.megabytes:g} MB at most")
+        raise Refused(413, f"a picture has {config.megabytes:g} MB at most", "too_large")
     kind, width, height = measured(upload.data)
     if width * height > config.megapixels * 1e6:
-        raise Refused(
-            413, f"the picture is {width}x{height}; {config.megapixels:g} megapixels at most"
-        )
+        most = f"{config.megapixels:g} megapixels at most"
+        raise Refused(413, f"the picture is {width}x{height}; {most}", "too_many_pixels")
     if max(width, height) > SIDES[kind]:
         most = f"{SIDES[kind]} pixels on a side at most"
-        raise Refused(413, f"the picture is {width}x{height}; a {kind} has {most}")
+        raise Refused(413, f"the picture is {width}x{height}; a {kind} has {most}", "too_long")
     if kind == "jpeg" and upload.data.count(b"\xff\xda") > SCANS:
-        raise Refused(400, "the JPEG has more scans than any camera makes")
+        raise Refused(400, "the JPEG has more scans than any camera makes", "damaged")
     return width, height
 
 
@@ -85,14 +85,14 @@ def decoded(upload: Upload, config: WebConfig) -> Image:
     scan = data.find(b"\xff\xda") if data.startswith(b"\xff\xd8") else -1
     if scan >= 0 and data.find(b"\xff\xd9", scan) < 0:
         # OpenCV would read what is missing as grey.
-        raise Refused(400, "the JPEG is cut off")
+        raise Refused(400, "the JPEG is cut off", "damaged")
     cv2.utils.logging.setLogLevel(0)  # what it would print, Refused says
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         image = None
     if image is None or image.shape[:2] not in ((height, width), (width, height)):
-        raise Refused(400, "the picture is damaged")
+        raise Refused(400, "the picture is damaged", "damaged")
     return image  # type: ignore[return-value]  # IMREAD_COLOR is always uint8
 
 
@@ -127,7 +127,7 @@ def _bare_png(data: bytes) -> bytes:
     for _ in range(CHUNKS):
         end = at + 12 + _big(data[at : at + 4])
         if end > len(data):
-            raise Refused(400, "the PNG is cut off")
+            raise Refused(400, "the PNG is cut off", "damaged")
         if zlib.crc32(data[at + 4 : end - 4]) != _big(data[end - 4 : end]):
             break
         kind = data[at + 4 : at + 8]
@@ -136,7 +136,7 @@ def _bare_png(data: bytes) -> bytes:
         if kind == b"IEND":
             return b"".join(bare)
         at = end
-    raise Refused(400, "the PNG is damaged")
+    raise Refused(400, "the PNG is damaged", "damaged")
 
 
 def _webp(data: bytes) -> tuple[int, int]:

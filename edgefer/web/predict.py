@@ -72,7 +72,7 @@ def _read(serving: Serving, picture: Upload, config: WebConfig) -> tuple[Reading
         seen = clock()
         expressions = serving.classifier.classify(Detected(Frame(image, 0, began), faces))
     except InferenceError as exc:
-        raise Busy(f"the models do not answer now: {exc}", 5) from exc
+        raise Busy(f"the models do not answer now: {exc}", 5, "no_models") from exc
     done = clock()
     return _reading(image, faces, expressions, (began, ready, seen, done)), ready - began
 

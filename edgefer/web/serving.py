@@ -30,4 +30,4 @@ Lender = Callable[[], AbstractContextManager[Serving]]
 
 def no_models() -> AbstractContextManager[Serving]:
     """A Lender that has none."""
-    raise Busy("there are no models here", 60)
+    raise Busy("there are no models here", 60, "no_models")

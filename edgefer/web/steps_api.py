@@ -119,9 +119,10 @@ def _found(serving: Serving, picture: Upload, face: int, config: WebConfig) -> S
     try:
         return step_by_step(image, face, serving.detector, serving.engine, serving.model)
     except UnknownName as exc:
-        raise Refused(404, f"face {face} is not there; faces: {', '.join(exc.known)}") from exc
+        why = f"face {face} is not there; faces: {', '.join(exc.known)}"
+        raise Refused(404, why, "no_face") from exc
     except InferenceError as exc:
-        raise Busy(f"the models do not answer now: {exc}", 5) from exc
+        raise Busy(f"the models do not answer now: {exc}", 5, "no_models") from exc
 
 
 def _data_uri(image: Image) -> str:

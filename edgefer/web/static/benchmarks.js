@@ -1,6 +1,6 @@
 // Results that were measured: one, two side by side, or a new one.
 
-import { asked, element, locale, number, percent, put, say, span, texts } from "./page.js";
+import { asked, complaint, element, locale, number, percent, put, say, span, texts } from "./page.js";
 import { barChart } from "./plot.js";
 import { rendered } from "./results.js";
 import { interval, section, short, table } from "./tables.js";
@@ -8,18 +8,18 @@ import { interval, section, short, table } from "./tables.js";
 const at = (id) => document.getElementById(id);
 const address = (name) => `/v1/benchmarks/${encodeURIComponent(name)}`;
 
-function complain(why) {
-  at("trouble").hidden = !why;
-  put(at("trouble"), why);
+function complain(error = null) {
+  at("trouble").hidden = !error;
+  if (error) complaint(at("trouble"), error);
 }
 
 /** Do something that may be refused, and say so. */
 async function tried(work) {
-  complain("");
+  complain();
   try {
     return await work();
   } catch (error) {
-    complain(error.message);
+    complain(error);
     return null;
   }
 }
@@ -105,7 +105,7 @@ function show(title, ...parts) {
 at("compare").addEventListener("submit", (event) => {
   event.preventDefault();
   const [a, b] = [at("a").value, at("b").value];
-  if (a === b) return complain(texts.same_file);
+  if (a === b) return complain(new Error(texts.same_file));
   return tried(async () => {
     const found = await asked(`/v1/benchmarks/compare?a=${encodeURIComponent(a)}&b=${encodeURIComponent(b)}`);
     mark(null);
@@ -211,10 +211,10 @@ async function look() {
   for (let lost = false; ; lost = true) {
     try {
       const told = await asked(standing);
-      if (lost) complain("");
+      if (lost) complain();
       return told;
     } catch (error) {
-      complain(error.message);
+      complain(error);
       await new Promise((done) => setTimeout(done, LOOK));
     }
   }

@@ -1,8 +1,8 @@
 // Pictures to the device, and what it sees in them.
 
-import { ask, asked, download, element, number, put, say, texts } from "./page.js";
+import { ask, asked, complaint, download, element, number, put, say, texts } from "./page.js";
 import { faceCard, overlay } from "./faces.js";
-import { pictures } from "./source.js";
+import { pictures, sized } from "./source.js";
 
 const results = document.getElementById("results");
 const said = document.getElementById("said");
@@ -45,12 +45,12 @@ class Result {
   async look() {
     if (!this.node.isConnected) return;
     try {
-      const most = Number(results.dataset.megabytes);
-      const mb = this.file.size / 2 ** 20;
-      if (mb > most) throw new Error(say("too_large", { name: this.file.name, mb: number(mb, 1), most }));
+      sized(this.file);
       this.show(await asked("/v1/predict", this.sent()));
     } catch (error) {
-      this.body.replaceChildren(element("p", { class: "note bad", role: "alert" }, error.message));
+      const words = element("p", { class: "note bad", role: "alert" });
+      complaint(words, error);
+      this.body.replaceChildren(words);
       this.actions.prepend(
         element("button", { type: "button", click: (event) => this.again(event.target) }, texts.again),
       );
@@ -108,7 +108,9 @@ class Result {
         const answer = await ask("/v1/predict?draw=1", this.sent());
         download(await answer.blob(), `${stem}-annotated.png`);
       } catch (error) {
-        this.actions.append(element("span", { class: "small", role: "alert" }, error.message));
+        const words = element("span", { class: "small", role: "alert" });
+        complaint(words, error);
+        this.actions.append(words);
       }
       event.target.disabled = false;
     };

@@ -2,7 +2,7 @@
 
 import { Camera } from "./camera.js";
 import { chart } from "./charts.js";
-import { ask, asked, element, label, locale, number, percent, put, say, span, texts } from "./page.js";
+import { ask, asked, complaint, element, label, locale, number, percent, put, say, span, texts } from "./page.js";
 
 const SILENCE = 8_000; // ms without a word after which a connection is taken for dead
 const AGAIN = 2_000; // ms before a closed one is opened anew
@@ -44,7 +44,7 @@ async function refused() {
   try {
     await ask("/v1/status");
   } catch (error) {
-    lost(error.message);
+    lost(error);
   }
   connect();
 }
@@ -65,7 +65,7 @@ function online() {
 }
 
 function offline() {
-  lost(texts.lost);
+  lost(new Error(texts.lost));
   if (!connected) return;
   connected = false;
   document.body.classList.add("stale");
@@ -76,7 +76,7 @@ function offline() {
 function lost(why) {
   at("connection").dataset.state = "lost";
   put(at("connection"), texts.connecting);
-  put(at("lost"), why);
+  if (at("lost").textContent !== why.message) complaint(at("lost"), why); // or it is announced anew
   at("lost").hidden = false;
 }
 
@@ -114,7 +114,7 @@ function part([name, { state, reason }]) {
     {},
     element("span", {}, name),
     element("span", { class: "state", "data-state": state }, texts[state] ?? state),
-    reason ? element("span", { class: "reason" }, reason) : null,
+    reason ? element("span", { class: "reason", lang: "en" }, reason) : null,
   );
 }
 

@@ -5,9 +5,9 @@ export const locale = language === "en" ? "en-GB" : language;
 export const texts = JSON.parse(document.getElementById("main").dataset.texts);
 
 /** A text with the {names} in it filled in. */
-export function say(key, values = {}) {
-  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
+export const say = (key, values = {}) => filledIn(texts[key] ?? key, values);
+
+const filledIn = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
 /** A label in the page's language; a label of an unknown model as it is. */
 export const label = (name) => texts.labels[name] ?? name;
@@ -63,10 +63,18 @@ export function put(node, text) {
 }
 
 export class Refused extends Error {
-  constructor(words, code = 0) {
+  constructor(words, code = 0, why = "") {
     super(words);
     this.code = code;
+    this.why = why; // the device's own sentence, which is English
   }
+}
+
+/** Put an error where it is read; what the device says in English is marked as such. */
+export function complaint(node, error) {
+  const [before, after = ""] = error.why ? error.message.split(error.why) : [error.message];
+  const why = error.why && element("span", { lang: "en" }, error.why);
+  node.replaceChildren(...[before, why, after].filter(Boolean));
 }
 
 /** The device's answer; a Refused with its reason in words where there is none. */
@@ -83,10 +91,12 @@ export async function ask(path, options = {}) {
     location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
     throw new Refused(texts.sign_in);
   }
+  const { status: code, headers } = answer;
+  const seconds = headers.get("Retry-After");
+  const own = texts.refusals[headers.get("Edgefer-Refused")];
+  if (own) throw new Refused(filledIn(own, { seconds }), code);
   const why = (await answer.text()).trim();
-  const seconds = answer.headers.get("Retry-After");
-  if (seconds) throw new Refused(say("busy", { seconds, why }));
-  throw new Refused(say("refused", { code: answer.status, why }), answer.status);
+  throw new Refused(say(seconds ? "busy" : "refused", { code, seconds, why }), code, why);
 }
 
 export const asked = async (path, options) => (await ask(path, options)).json();

@@ -1,17 +1,26 @@
 // Where pictures come from: files that are chosen, dropped or pasted, the browser's camera, the sample.
 
-import { put, say, texts } from "./page.js";
+import { complaint, number, say, texts } from "./page.js";
 
 const at = (id) => document.getElementById(id);
 
-/** Hand over Files as they come: `taken(files)`. */
+/** Raises an Error for a file that is larger than the device takes. */
+export function sized({ name, size }) {
+  const [mb, most] = [size / 1e6, Number(at("source").dataset.megabytes)];
+  if (mb > most) throw new Error(say("too_large", { name, mb: number(mb, 1), most }));
+}
+
+/** Hand over Files as they come: `taken(files)`, several only where the page takes several. */
 export function pictures(taken) {
   const trouble = at("trouble");
   const give = (files) => {
     const good = [...files].filter((file) => file.type.startsWith("image/"));
     const other = [...files].find((file) => !file.type.startsWith("image/"));
-    complain(other ? say("not_picture", { name: other.name }) : "");
-    if (good.length) taken(good);
+    const several = good.length < 2 || at("files").multiple;
+    complain();
+    if (good.length) taken(several ? good : good.slice(0, 1));
+    if (other) complain(new Error(say("not_picture", { name: other.name })));
+    else if (!several) complain(new Error(say("only_first", { name: good[0].name })));
   };
 
   at("files").addEventListener("change", (event) => {
@@ -40,9 +49,9 @@ export function pictures(taken) {
   });
   camera(give, complain);
 
-  function complain(why) {
-    trouble.hidden = !why;
-    put(trouble, why);
+  function complain(error = null) {
+    trouble.hidden = !error;
+    if (error) complaint(trouble, error);
   }
   return complain;
 }
@@ -55,13 +64,13 @@ function camera(give, complain) {
     finder.hidden = true;
   };
   at("use-camera").addEventListener("click", async () => {
-    if (!navigator.mediaDevices?.getUserMedia) return complain(texts.no_camera);
+    if (!navigator.mediaDevices?.getUserMedia) return complain(new Error(texts.no_camera));
     try {
       video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
     } catch (error) {
-      return complain(say("camera_refused", { why: error.message }));
+      return complain(new Error(say("camera_refused", { why: error.message })));
     }
-    complain("");
+    complain();
     finder.hidden = false;
     await video.play();
     at("shoot").focus();

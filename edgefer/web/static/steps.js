@@ -2,7 +2,7 @@
 
 import { asked, element, label, language, number, put, say, texts } from "./page.js";
 import { bar, bars } from "./faces.js";
-import { pictures } from "./source.js";
+import { pictures, sized } from "./source.js";
 
 const at = (id) => document.getElementById(id);
 let picture = null;
@@ -18,10 +18,11 @@ at("larger").addEventListener("click", (event) => event.target === at("larger") 
 
 async function walk(face) {
   const mine = ++turn;
-  complain("");
+  complain();
   at("working").hidden = false;
   at("result").setAttribute("aria-busy", "true");
   try {
+    sized(picture);
     const path = `/v1/steps?face=${face}&language=${language}`;
     const told = await asked(path, {
       method: "POST",
@@ -31,7 +32,7 @@ async function walk(face) {
     if (mine === turn) show(told, face);
   } catch (error) {
     if (mine === turn) {
-      complain(error.message);
+      complain(error);
       at("result").hidden = true;
     }
   }

@@ -7,8 +7,9 @@ export function section(title, ...parts) {
   return element("section", {}, element("h3", {}, title), ...parts);
 }
 
-/** `columns`: [text, kind]; kind "number" is set to the right, "wide" gets room. */
+/** `columns`: [text, kind]; kind "number" is set to the right, "wide" gets room: words of the file. */
 export function table(caption, columns, rows, seen = true) {
+  const kind = (n) => ({ class: columns[n][1] ?? null, lang: columns[n][1] === "wide" ? "en" : null });
   const head = columns.map(([text, kind]) => element("th", { scope: "col", class: kind ?? null }, text));
   const body = rows.map((row) =>
     element(
@@ -16,8 +17,8 @@ export function table(caption, columns, rows, seen = true) {
       {},
       ...row.map((cell, n) =>
         n === 0
-          ? element("th", { scope: "row", class: columns[0][1] ?? null }, cell)
-          : element("td", { class: columns[n][1] ?? null }, cell),
+          ? element("th", { scope: "row", ...kind(0) }, cell)
+          : element("td", kind(n), cell),
       ),
     ),
   );
@@ -41,8 +42,9 @@ export function judged(good, yes, no) {
   return element("span", { class: good ? "met" : "missed" }, good ? yes : no);
 }
 
+/** Words of the file. */
 export const list = (notes) =>
-  element("ul", { class: "soft small" }, ...notes.map((note) => element("li", {}, note)));
+  element("ul", { class: "soft small", lang: "en" }, ...notes.map((note) => element("li", {}, note)));
 
 export const short = (engine) => engine.replace(/\.onnx$/, "");
 
