@@ -25,7 +25,7 @@ def model_folder() -> Path:
     if named := os.environ.get("EDGEFER_MODELS"):
         return Path(named)
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser() / "edgefer" / "models"
+    return Path(os.path.expanduser(data)) / "edgefer" / "models"
 
 
 @dataclass(frozen=True, slots=True)

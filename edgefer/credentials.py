@@ -41,7 +41,7 @@ def read_secret(key: str, where: str) -> Secret:
     empty, is no text, or is a file that every user of this machine can read. A name that does
     not exist is not quoted: it may be the secret itself, written into the wrong file.
     """
-    path = Path(where).expanduser()
+    path = Path(os.path.expanduser(where))
     if not path.is_absolute():
         folder = os.environ.get(FOLDER)
         if not folder:
@@ -85,4 +85,4 @@ def read_token(key: str, where: str) -> Secret:
 def only_in_service(where: str) -> bool:
     """True for the name of a credential where there are none: it is right or wrong only in the
     service that systemd gives it to."""
-    return not Path(where).expanduser().is_absolute() and not os.environ.get(FOLDER)
+    return not Path(os.path.expanduser(where)).is_absolute() and not os.environ.get(FOLDER)

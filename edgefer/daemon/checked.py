@@ -101,6 +101,6 @@ def missing(config: Config) -> Iterator[str]:
     except OSError as exc:
         yield f"engine.model: {config.engine.model}: {exc.strerror} (for this user)"
     if config.jsonl.path:
-        folder = Path(config.jsonl.path).expanduser().absolute().parent
+        folder = Path(os.path.expanduser(config.jsonl.path)).absolute().parent
         if not os.access(folder, os.F_OK):
             yield f"jsonl.path: there is no folder {folder}, or this user may not see it"

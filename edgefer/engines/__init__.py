@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -101,7 +102,7 @@ def split_runtime(model: str) -> tuple[str, str]:
     Raises UnknownName where one is named that there is not.
     """
     runtime, colon, name = model.partition(":")
-    if not colon or "/" in runtime or Path(model).expanduser().is_file():
+    if not colon or "/" in runtime or Path(os.path.expanduser(model)).is_file():
         return "", model
     if runtime not in RUNTIMES:
         raise UnknownName("runtime", runtime, RUNTIMES)
@@ -112,7 +113,7 @@ def find_model(name: str) -> Path:
     """A path as it is, else a file name in the model folder, else one that came with edgefer; a
     runtime before it does not count."""
     name = split_runtime(name)[1]
-    given = Path(name).expanduser()
+    given = Path(os.path.expanduser(name))
     places = [given]
     if given.name == name:
         places += [model_folder() / name, PACKAGED_MODELS / name]

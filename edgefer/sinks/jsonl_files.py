@@ -52,7 +52,7 @@ class JsonFiles:
         """Raises OutputError where the file cannot be opened now: that is a wrong setting, not
         a disk that filled."""
         self._config, self._report, self._told = config, report, dropped
-        self._path = Path(config.path)
+        self._path = Path(os.path.expanduser(config.path))
         self.drops: Counter[str] = Counter()
         self._turn = asyncio.Lock()
         # A put that is cancelled leaves its thread at work: `close` must not take the file away.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -100,7 +101,7 @@ def _check_path(text: str) -> None:
 def _open_path(text: str) -> Source:
     """A path is taken literally where it exists, so that a name may hold glob characters."""
     _check_path(text)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     pattern = not path.exists() and any(mark in text for mark in "*?[")
     if pattern or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         from edgefer.sources import images

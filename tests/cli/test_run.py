@@ -264,6 +264,8 @@ BROKEN = {
     "no camera": ("v4l2:///dev/video99", [], 4),
     "unknown option": ("demo://?frmes=3", [], 2),
     "no model": ("demo://", ["--engine", "absent.onnx"], 5),
+    "nobody's model": ("demo://", ["--engine", "~nobody-there/absent.onnx"], 5),
+    "nobody's video": ("~nobody-there/absent.mp4", [], 4),
     "no size": ("demo://", ["--detector-size", "0"], 2),
     "no duration": ("demo://", ["--duration", "0"], 2),
     "duration nan": ("demo://", ["--duration", "nan"], 2),

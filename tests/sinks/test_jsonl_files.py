@@ -49,6 +49,12 @@ def test_it_keeps_the_contract(tmp_path: Path) -> None:
     assert [json.loads(line)["sequence"] for line in lines] == [0, 1, 2]
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(JsonlConfig(path="~/out.jsonl"), 2)
+    assert numbers(tmp_path / "out.jsonl") == [0, 1]
+
+
 def test_files_are_put_aside_by_size_and_the_oldest_go(tmp_path: Path) -> None:
     line = len('{"n":10}\n')
     sink = write(config(tmp_path, size_mb=3 * line / 1e6, count=2), 30)
