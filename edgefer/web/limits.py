@@ -52,7 +52,8 @@ class Room:
     out."""
 
     def __init__(self, size: int) -> None:
-        self._left = size
+        self.left = size
+        """Bytes."""
 
     @contextmanager
     def share(self) -> Iterator[Callable[[int], None]]:
@@ -62,12 +63,12 @@ class Room:
 
         def take(size: int) -> None:
             nonlocal taken
-            if size > self._left:
+            if size > self.left:
                 raise Busy("others send pictures already; come again")
-            self._left -= size
+            self.left -= size
             taken += size
 
         try:
             yield take
         finally:
-            self._left += taken
+            self.left += taken

@@ -23,6 +23,7 @@ from edgefer.errors import EngineLost
 from edgefer.timing import clock
 from edgefer.web import connections, predicting
 from edgefer.web.answers import Busy, Refused
+from edgefer.web.limits import Room
 from edgefer.web.predicting import REST, Predicting
 from edgefer.web.serving import Serving
 from tests.brokers import until
@@ -309,12 +310,23 @@ def test_bodies_that_are_only_announced_keep_nobody_out(daemon: Daemon) -> None:
                 client.close()
 
 
-def test_memory_for_bodies_that_come_is_bounded(daemon: Daemon) -> None:
+def test_memory_for_bodies_that_come_is_bounded(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = b"x" * 1_000_000
+    made: list[Room] = []
+
+    def room(size: int) -> Room:
+        made.append(Room(size))
+        return made[0]
+
+    monkeypatch.setattr("edgefer.web.Room", room)
     with serving(daemon.site(megabytes=1)) as server:
         sending_ = [server.connect(sending(data) + data[:-1]) for _ in range(4)]
         try:
-            until(lambda: server.post("/v1/predict", content=data[:600_000]).status_code == 503)
+            # Asked before all have come, what is posted would take the room of one of them.
+            until(lambda: made[0].left < 600_000)
+            assert server.post("/v1/predict", content=data[:600_000]).status_code == 503
             assert server.get("/v1/cameras").status_code == 200
         finally:
             for client in sending_:
