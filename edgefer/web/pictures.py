@@ -6,7 +6,6 @@ file's own header, so that a few kilobytes that would unpack to gigabytes are re
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,18 +15,13 @@ import numpy as np
 from edgefer.data import Image
 from edgefer.outputs import WebConfig
 from edgefer.web.answers import Refused
+from edgefer.web.pngs import bare_png
 
 SCANS = 100
 """Of a JPEG: progressive ones have about ten scans, and each costs as much as a whole picture."""
 
 SIDES = {"jpeg": 65_500, "png": 1_000_000, "webp": 16_383, "bmp": 1 << 20}
 """Pixels of a side at most: what libjpeg, libpng, libwebp and OpenCV take."""
-
-CHUNKS = 20_000
-"""Of a PNG: encoders begin a new one each 4 kB at the earliest."""
-
-NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
-"""Chunks of a PNG that its pixels depend on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,7 @@ def decoded(upload: Upload, config: WebConfig) -> Image:
     width, height = checked(upload, config)
     data = upload.data
     if data.startswith(b"\x89PNG"):
-        data = _bare_png(data)
+        data = bare_png(data)
     scan = data.find(b"\xff\xda") if data.startswith(b"\xff\xd8") else -1
     if scan >= 0 and data.find(b"\xff\xd9", scan) < 0:
         # OpenCV would read what is missing as grey.
@@ -118,25 +112,6 @@ def _png(data: bytes) -> tuple[int, int]:
     if data[12:16] != b"IHDR":
         raise ValueError
     return _big(data[16:20]), _big(data[20:24])
-
-
-def _bare_png(data: bytes) -> bytes:
-    """Its NEEDED chunks: libpng writes a line onto stderr for each that is damaged or missing, and
-    for others that it does not like. Raises Refused."""
-    bare, at = [data[:8]], 8
-    for _ in range(CHUNKS):
-        end = at + 12 + _big(data[at : at + 4])
-        if end > len(data):
-            raise Refused(400, "the PNG is cut off", "damaged")
-        if zlib.crc32(data[at + 4 : end - 4]) != _big(data[end - 4 : end]):
-            break
-        kind = data[at + 4 : at + 8]
-        if kind in NEEDED:
-            bare.append(data[at:end])
-        if kind == b"IEND":
-            return b"".join(bare)
-        at = end
-    raise Refused(400, "the PNG is damaged", "damaged")
 
 
 def _webp(data: bytes) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edgefer.outputs import WebConfig
 from edgefer.web.answers import Refused
 from edgefer.web.pictures import Upload, decoded, measured
+from edgefer.web.pngs import DEPTHS, _lines
 
 CONFIG = WebConfig()
 SUFFIXES = (".jpg", ".png", ".webp", ".bmp")
@@ -149,6 +150,79 @@ def test_what_is_wrong_with_a_png_is_said_to_its_sender_and_not_to_stderr(
     assert outcome(whole[:33] + chunk(b"none", b"") * 100_000 + whole[33:])[1] == 400
     assert outcome(png_bomb(1_000_001, 1))[1] == 413
     assert capfd.readouterr().err == ""
+
+
+def png(
+    raw: bytes | None,
+    *before: tuple[bytes, bytes],
+    header: tuple[int, ...] = (5, 4, 8, 0, 0, 0, 0),
+    stream: bytes = b"",
+) -> bytes:
+    """With right checksums: its lines, or the stream that stands for them."""
+    packed = stream if raw is None else zlib.compress(raw)
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", *header)),
+        *before,
+        (b"IDAT", packed),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+LINES = bytes(4 * 6)
+PACKED = zlib.compress(LINES)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (png(LINES), 0),
+        (png(None, stream=b""), 400),
+        (png(None, stream=b"no stream"), 400),
+        (png(None, stream=PACKED[:-1]), 400),
+        (png(None, stream=PACKED[:-1] + b"?"), 400),
+        (png(None, stream=PACKED + b"more"), 0),
+        (png(LINES[:-1]), 400),
+        (png(LINES + b"0"), 400),
+        (png(LINES + LINES), 400),
+        (png(b"\5" + LINES[1:]), 400),
+        (png(LINES[:-6] + b"\5" + LINES[:5]), 400),
+        (png(LINES, header=(5, 4, 3, 0, 0, 0, 0)), 400),
+        (png(LINES, header=(5, 4, 8, 9, 0, 0, 0)), 400),
+        (png(LINES, header=(5, 4, 8, 0, 1, 0, 0)), 400),
+        (png(LINES, header=(5, 4, 8, 0, 0, 1, 0)), 400),
+        (png(LINES, header=(5, 4, 8, 0, 0, 0, 2)), 400),
+        (png(LINES, header=(5, 4, 8, 3, 0, 0, 0)), 400),
+        (png(LINES, (b"PLTE", bytes(4)), header=(5, 4, 8, 3, 0, 0, 0)), 400),
+        (png(LINES, (b"PLTE", bytes(9)), (b"PLTE", b""), header=(5, 4, 8, 3, 0, 0, 0)), 0),
+        (png(LINES, (b"PLTE", b"?")), 0),
+        (png(LINES, (b"tRNS", bytes(300))), 0),
+        (png(LINES, (b"eXIf", b"")), 0),
+        (png(LINES, (b"eXIf", b"nothing that is known")), 0),
+        (png(LINES, (b"eXIf", b"II*\0")), 0),
+    ],
+)
+def test_a_png_with_right_checksums_around_what_is_broken_writes_no_line(
+    data: bytes, code: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert outcome(data) == ((4, 5, 3) if code == 0 else (), code)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("interlaced", [0, 1])
+@pytest.mark.parametrize("kind", [(c, d) for c, depths in DEPTHS.items() for d in depths])
+def test_a_png_of_each_kind_has_the_pixels_that_opencv_gives_it(
+    kind: tuple[int, int], interlaced: int
+) -> None:
+    colours, depth = kind
+    header = struct.pack(">IIBBBBB", 13, 9, depth, colours, 0, 0, interlaced)
+    chance = np.random.default_rng(3)
+    raw = b"".join(b"\1" + chance.bytes(length - 1) for length in _lines(header))
+    before = [(b"PLTE", chance.bytes(3 << depth)), (b"tRNS", b"\7")] if colours == 3 else []
+    data = png(raw, *before, header=struct.unpack(">IIBBBBB", header))
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    assert (decoded(Upload("", data), CONFIG) == pixels).all()
 
 
 def test_the_exif_of_a_png_counts_as_opencv_has_it() -> None:
