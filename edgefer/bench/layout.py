@@ -20,7 +20,7 @@ def text(report: Report) -> str:
     parts += [_machine(report), _vitals(report), _sustained(report, text_table)]
     parts += [remarks.verdicts(report), remarks.notes(report)]
     parts += [remarks.reported(report, text_table), remarks.source(report)]
-    parts += [remarks.context(report)]
+    parts += [f"{remarks.context(report)}\n{remarks.OTHERS}"]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -14,6 +14,7 @@ from edgefer.spec import UNTRAINED
 from edgefer.tables import counted, number
 
 WIDTH = 80
+OTHERS = "others %: of the processors; lost %: of the work, waiting for others at most"
 NO_VITALS = "watts, faces a joule, temperatures, clocks, throttling: unavailable here"
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
@@ -109,8 +110,7 @@ def context(report: Report) -> str:
     if m.mode == "pipeline":
         lines.append("serial: what one loop would reach; overlap: total / serial; effic: total / "
                      "the most that these stage times allow on these cores")  # fmt: skip
-    lines.append("RSS: peak, without the clip held in memory; CPU %: 100 is one core; others %: of "
-                 "the processors; lost %: of the work, waiting for others at most")  # fmt: skip
+    lines.append("RSS: peak, without the clip held in memory; CPU %: 100 is one core")
     if any(one.parameters_from == "file" and one.parameters for one in report.engines):
         lines.append("*: values stored in the file, not those trained")
     return _lines(lines)
