@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgefer.data import Detected, Expression
+from edgefer.engines.shared import SharedEngine
 from edgefer.errors import InferenceError
+from edgefer.pace import Batches
 from edgefer.preprocessing import tensor
 from edgefer.protocols import Engine
 from edgefer.spec import ModelSpec
@@ -27,6 +29,11 @@ class Classifier:
     @property
     def exclusive(self) -> bool:
         return self.engine.exclusive
+
+    @property
+    def classifying(self) -> Batches | None:
+        """When it has time for a camera's next frame, where cameras share its engine."""
+        return self.engine.classifying if isinstance(self.engine, SharedEngine) else None
 
     def classify(self, detected: Detected) -> tuple[Expression, ...]:
         """One expression per face, in their order; () without a call where there is no face.

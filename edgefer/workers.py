@@ -21,7 +21,7 @@ import cv2
 
 from edgefer.data import Detected, Ended, Expression, Face, Frame, Image, Reading, StageTimes
 from edgefer.following import Following, Plan
-from edgefer.pace import Device, Pace
+from edgefer.pace import Device, Entrance, Pace
 from edgefer.protocols import Detector, Source
 from edgefer.timing import clock
 
@@ -90,7 +90,12 @@ class Workers:
         self._capturing = threading.Lock()
         self._detecting = _entrance(detector.exclusive)
         self._classifying = _entrance(classifier.exclusive)
-        self._pace = _pace(self._detecting, self._classifying) if source.live else None
+        self._pace = None
+        if source.live:
+            self._pace = Pace(
+                _asked(self._detecting, detector, "detecting"),
+                _asked(self._classifying, classifier, "classifying"),
+            )
         self._ordering = threading.Condition(threading.Lock())
         self._next_in = self._next_out = 0
         self._ended = False
@@ -272,6 +277,8 @@ def _entrance(exclusive: bool) -> Device | AbstractContextManager[None]:
     return Device() if exclusive else nullcontext()
 
 
-def _pace(*entrances: object) -> Pace | None:
-    detector, classifier = (one if isinstance(one, Device) else None for one in entrances)
-    return Pace(detector, classifier) if detector or classifier else None
+def _asked(own: object, stage: object, name: str) -> Callable[[], Entrance | None]:
+    """The entrance that frames come to: ours, or that of a stage which cameras share."""
+    if isinstance(own, Device):
+        return lambda: own
+    return lambda: getattr(stage, name, None)

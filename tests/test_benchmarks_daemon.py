@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import start
-from benchmarks.overload import older, overloaded
+from benchmarks.overload import SCENES, older, overloaded, sharing
 from edgefer.data import StageTimes
 from edgefer.timing import Tally
 from tests.drivers import reading
@@ -27,6 +27,21 @@ def test_frames_of_an_overloaded_camera_do_not_wait_in_line(workers: int) -> Non
     assert tally.frames == 20
     assert tally.dropped > 5
     assert 1 <= older(tally) < 1.7
+
+
+@pytest.mark.parametrize("name", ["the same where batches do not pay", "one camera, slow detector"])
+def test_frames_do_not_wait_in_line_for_models_that_cameras_share(name: str) -> None:
+    """By 1.3 of 3.1, and 1.4 of 2.2, on an idle machine."""
+    scene = next(scene for scene in SCENES if scene.name == name)
+    seen, before = (sharing(scene, 1.5, paced=paced) for paced in (True, False))
+    assert seen.age < 0.85 * before.age
+    assert seen.fps > 0.5 * before.fps
+
+
+def test_cameras_whose_frames_join_lose_none_to_pacing() -> None:
+    scene = next(scene for scene in SCENES if scene.name == "2 cameras")
+    seen, before = (sharing(scene, 1.5, paced=paced) for paced in (True, False))
+    assert seen.fps > 0.7 * before.fps
 
 
 def test_a_daemon_s_first_reading_comes_and_its_memory_is_told() -> None:

@@ -20,6 +20,7 @@ from edgefer.engines import find_model, open_engine
 from edgefer.engines.host import HostedEngine
 from edgefer.engines.shared import TakingTurns, share
 from edgefer.health import Part
+from edgefer.pace import Entrance
 from edgefer.protocols import Detector, Engine
 from edgefer.timing import clock
 
@@ -106,6 +107,17 @@ class Models:
     @property
     def opened(self) -> Opened:
         return self._opened
+
+    @property
+    def detecting(self) -> Entrance | None:
+        """When the detector has time for a camera's next frame, where it takes turns."""
+        detector = self._opened.detector
+        return detector.detecting if isinstance(detector, TakingTurns) else None
+
+    @property
+    def classifying(self) -> Entrance | None:
+        """The same of the engine, where cameras share it."""
+        return self._opened.classifier.classifying
 
     def replace(self, opened: Opened) -> None:
         """New frames go to these from now on; returns once the old ones are released, which is

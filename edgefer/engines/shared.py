@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from edgefer.data import Face, Image
 from edgefer.errors import EngineLost, InferenceError
+from edgefer.pace import Batches, Device
 from edgefer.protocols import Detector, Engine
-from edgefer.turns import FifoLock
 
 Rows = NDArray[np.float32]
 
@@ -51,6 +51,7 @@ class SharedEngine:
         self._line: list[_Request] = []
         self._leader: _Request | None = None  # the first in line, until it takes its batch
         self._left = threading.Condition(self._lock)
+        self.classifying = Batches()  # for those who wait with a frame until it is free
         self._closed = False
 
     def infer(self, batch: Rows) -> Rows:
@@ -110,6 +111,7 @@ class SharedEngine:
 
     def _run(self, parts: list[_Part]) -> None:
         own = parts[0].request  # the leader is the oldest
+        self.classifying.begin([part.request.thread for part in parts])
         try:
             if len(parts) == 1:
                 own.answer(self._answers(parts[0].rows))
@@ -131,6 +133,7 @@ class SharedEngine:
 
     def _answers(self, batch: Rows) -> Rows:
         answers = self.engine.infer(batch)
+        self.classifying.end()
         if len(answers) != len(batch):  # or a camera would get another's
             raise InferenceError(
                 f"{self.spec.name} answered {len(answers)} rows to a batch of {len(batch)}"
@@ -156,6 +159,7 @@ class SharedEngine:
 
     def _appoint(self) -> None:
         self._leader = self._line[0] if self._line else None
+        self.classifying.begin([request.thread for request in self._line])
         if self._leader is not None:
             self._leader.wake.release()
         elif self._closed:
@@ -183,6 +187,7 @@ class _Request:
     waiting for: to lead, or to find the request over."""
 
     def __init__(self, batch: Rows) -> None:
+        self.thread = threading.get_ident()
         self._batch = batch
         self._answers: list[Rows] = []
         self._error: BaseException | None = None
@@ -234,11 +239,11 @@ class TakingTurns:
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.name = detector.name
-        self._turn = FifoLock()
+        self.detecting = Device()
 
     def detect(self, image_bgr: Image) -> tuple[Face, ...]:
         """As the detector inside does; its errors are this caller's own."""
-        with self._turn:
+        with self.detecting:
             return self.detector.detect(image_bgr)
 
     def close(self) -> None:

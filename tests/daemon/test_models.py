@@ -12,6 +12,7 @@ from edgefer.classifier import Classifier
 from edgefer.daemon import models
 from edgefer.daemon.models import GRACE, STEADY, Models, Opened
 from edgefer.data import Detected, Frame
+from edgefer.engines.shared import SharedEngine, TakingTurns
 from edgefer.errors import InferenceError
 from edgefer.health import Health
 from edgefer.protocols import Detector, Engine
@@ -86,6 +87,16 @@ class Watched:
 
 def test_the_models_are_a_detector_as_any_other() -> None:
     check_detector(Watched(MeanEngine()).models, IMAGE)
+
+
+def test_models_tell_of_the_devices_that_cameras_share_and_of_the_new_ones_once_replaced() -> None:
+    watched = Watched(MeanEngine())
+    assert watched.models.detecting is None
+    assert watched.models.classifying is None
+    engine, detector = SharedEngine(MeanEngine()), TakingTurns(FixedDetector())
+    watched.models.replace(opened(engine, detector))
+    assert watched.models.detecting is detector.detecting
+    assert watched.models.classifying is engine.classifying
 
 
 def test_a_fault_is_declared_and_over_after_a_steady_time(clock: Clock) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgefer.classifier import Classifier
 from edgefer.engines import shared as module
 from edgefer.engines.shared import Rows, SharedEngine, TakingTurns, share
 from edgefer.engines.trt import TensorRTEngine
@@ -100,6 +101,30 @@ def test_a_plans_own_limit_bounds_a_joint_batch(opened: Callable[..., TensorRTEn
     engine = opened("10.3.0.26")
     assert [SharedEngine(engine, most).max_batch for most in (3, 8, 64)] == [3, 8, 8]
     check_engine(share(engine))
+
+
+def test_it_is_told_when_a_shared_engine_is_busy_and_with_how_many() -> None:
+    with device() as on:
+        entrance = on.shared.classifying
+        assert entrance._call is None
+        for caller in range(3):
+            on.ask(caller, 1)
+        for requests in (1, 2):
+            assert entrance._call is not None
+            assert entrance._call[1] == requests
+            on.finish()
+        until(lambda: entrance._call is None)
+        assert entrance._took.keys() == {1, 2}
+        assert Classifier(on.shared).classifying is entrance
+    assert Classifier(on.engine).classifying is None
+
+
+def test_a_call_that_failed_says_nothing_of_what_calls_take() -> None:
+    with device(engine=poisonous(InferenceError)) as on:
+        on.ask(13, 1)
+        on.finish()
+        until(lambda: on.shared.classifying._call is None)
+        assert on.shared.classifying._took == {}
 
 
 def test_what_waits_is_joined_in_the_order_of_arrival() -> None:
@@ -427,6 +452,6 @@ def test_cameras_enter_a_detector_in_the_order_of_arrival() -> None:
     with ThreadPoolExecutor(5) as pool:
         for n in range(5):
             pool.submit(turns.detect, np.full((32, 32, 3), n, np.uint8))
-            until(lambda n=n: len(turns._turn._line) == n and inside.is_set())  # type: ignore[misc]
+            until(lambda n=n: len(turns.detecting._lock._line) == n and inside.is_set())  # type: ignore[misc]
         gate.set()
     assert order == [0, 1, 2, 3, 4]
