@@ -126,7 +126,7 @@ def test_what_is_dropped_beside_the_mark_is_taken_and_not_opened(
     answered(page, path, "first.png")
     drop(page, ".foot", pictures[1])
     answered(page, path, *(["first.png"] if path == "/image" else []), "second.png")
-    assert page.url == tab.url + path
+    assert [one.url for one in tab.context.pages] == [tab.url + path]
 
 
 def test_several_dropped_pictures_are_looked_at_one_after_the_other(
@@ -162,7 +162,7 @@ def test_what_is_dropped_beside_a_picture_and_is_none_is_named(
     drop(page, "#drop", str(notes), pictures[1])
     answered(page, path, *(["first.png"] if path == "/image" else []), "second.png")
     assert page.locator("#trouble").inner_text() == "notes.txt is not a picture."
-    assert page.url == tab.url + path
+    assert [one.url for one in tab.context.pages] == [tab.url + path]
 
 
 @pytest.mark.parametrize("path", PAGES)
