@@ -17,6 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from edgefer.addresses import listening_address
+from edgefer.backoff import Backoff
 from edgefer.config import Config
 from edgefer.credentials import read_secret, read_token
 from edgefer.errors import ConfigError, NotInstalled
@@ -123,7 +124,7 @@ class Web:
         """Answer until closed or cancelled. An address that is taken, or not there yet, is tried
         again for ever."""
         self._serving = True
-        pause = PAUSE
+        again = Backoff(PAUSE, PAUSE_MAX)
         keeping = asyncio.create_task(self.live.keep(), name="history")
         try:
             while not self._ending.is_set():
@@ -132,11 +133,11 @@ class Web:
                 except OSError as exc:
                     self._say("recovering", exc.strerror or str(exc))
                     with suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(self._ending.wait(), pause)
-                    pause = min(pause * 2, PAUSE_MAX)
+                        await asyncio.wait_for(self._ending.wait(), again.pause())
                 else:
                     self._port = listening.getsockname()[1]
                     self._say("ok", "")
+                    again.went_well()
                     await self._listener.answer(listening, self._ending)
         finally:
             keeping.cancel()
