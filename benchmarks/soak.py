@@ -1,11 +1,11 @@
-"""Whether the daemon leaks: 1,000 reconnects of a camera, and half an hour at full rate.
+"""Whether the daemon leaks: 1,000 reconnects of a camera, and 50 minutes at full rate.
 
-    python -m benchmarks.soak [--minutes 30] [--reconnects 1000] [--log FOLDER]
+    python -m benchmarks.soak [--minutes 50] [--reconnects 1000] [--log FOLDER]
 
 A real daemon with all sinks on: JSON lines that are put aside each 2 MB, a real Mosquitto, a
 webhook, and /metrics fetched every second. Once a second its memory, file descriptors and threads
-are read from /proc, its children's apart; slopes.py lays a line through them. With --log samples
-are kept as they come, and a part that is complete there is not run again.
+are read from /proc, its children's apart; slopes.py lays a line through the second half of them.
+With --log samples are kept as they come, and a part that is complete there is not run again.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def logged(
     return samples, end
 
 
-def main(minutes: float = 30.0, reconnects: int = 1000, log: Path | None = None) -> int:
+def main(minutes: float = 50.0, reconnects: int = 1000, log: Path | None = None) -> int:
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         log = log or work
@@ -236,7 +236,7 @@ def _told(samples: Sequence[Sample], lines: Sequence[Line]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--minutes", type=float, default=50.0)
     parser.add_argument("--reconnects", type=int, default=1000)
     parser.add_argument("--log", type=Path, help="a folder for the samples, to go on from")
     sys.exit(main(**vars(parser.parse_args())))

@@ -70,7 +70,9 @@ def soak() -> str:
         f"{counted(part['posts'], 'post')}"
         for name, part in parts.items()
     )
-    return f"{markdown_table(head, rows)}\n\n{wrapped(spent[0].upper() + spent[1:] + '.')}"
+    begin = spent[0].upper() + spent[1:]
+    told = f"{begin}. The first half of each warms up and is not in the table."
+    return f"{markdown_table(head, rows)}\n\n{wrapped(told)}"
 
 
 _FIGURES = {
