@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from benchmarks import (
 from benchmarks.claims import Claim, in_turns
 from benchmarks.faults.__main__ import FAULTS
 from benchmarks.faults.outcome import Outcome, Row
+from benchmarks.faults.tail import Seen, Tail
 from benchmarks.readme import service
 from benchmarks.slopes import BLOCKS, line
 from benchmarks.slowed import Slowed
@@ -133,6 +135,18 @@ def test_a_slope_is_found_with_its_error_and_the_warm_up_is_left_out() -> None:
 def test_growth_that_is_sure_and_that_matters_is_not_flat(slope: float, flat: bool) -> None:
     x = [float(n) for n in range(2 * BLOCKS)]
     assert line(x, [slope * at for at in x], "rss", "hour", 0.1).flat is flat
+
+
+def test_a_half_line_that_is_taken_back_is_not_read(tmp_path: Path) -> None:
+    path, seen = tmp_path / "lines", list[Seen]()
+    path.write_bytes(b'{"message": "a"}\n{"message": "never')
+    tail = Tail(path, seen)
+    tail.look()
+    os.truncate(path, 17)
+    with path.open("ab") as file:
+        file.write(b'{"message": "b"}\n')
+    tail.look()
+    assert [one.message for one in seen] == ["a", "b"]
 
 
 def test_too_few_samples_make_no_line() -> None:

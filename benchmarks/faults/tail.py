@@ -27,7 +27,8 @@ class Tail:
 
     def __init__(self, path: Path, seen: list[Seen]) -> None:
         self._path, self._seen = path, seen
-        self._offset, self._rest = 0, b""
+        self._offset = 0
+        """Where the first incomplete line begins: on a full disk it is taken back."""
 
     def look(self) -> None:
         """Add what has come since the last look to `seen`."""
@@ -36,11 +37,10 @@ class Tail:
         except OSError:
             return
         try:
-            while read := os.pread(fd, 1 << 20, self._offset):
-                self._offset += len(read)
-                *lines, self._rest = (self._rest + read).split(b"\n")
+            while (read := os.pread(fd, 1 << 20, self._offset)) and (end := read.rfind(b"\n") + 1):
+                self._offset += end
                 now = clock()
-                self._seen += [Seen(now, _record(one)) for one in lines]
+                self._seen += [Seen(now, _record(one)) for one in read[: end - 1].split(b"\n")]
         finally:
             os.close(fd)
 
