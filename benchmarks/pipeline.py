@@ -1,6 +1,6 @@
 """The pipeline against one loop over the same detector and classifier.
 
-    python -m benchmarks.pipeline [--rounds 21] [--frames 150] [--detector auto]
+    python -m benchmarks.pipeline [--rounds 21] [--frames 300] [--detector auto]
 
 The loop is what most programs do: read, detect, classify, again. Both sides see the same clip
 held in memory, one thread inside each library, and take turns. No stage of theirs owns a device, so
@@ -90,7 +90,7 @@ def _twin(pipe: Connection, name: str, frames: int) -> None:
         pipe.send(frames / sum(loop(clip, detector, classifier, frames)))
 
 
-def main(rounds: int = 21, frames: int = 150, detector: str = "auto") -> None:
+def main(rounds: int = 21, frames: int = 300, detector: str = "auto") -> None:
     cv2.setNumThreads(1)
     clip = load_clip(CLIP, 60)
     with closing(open_detector(DetectorConfig(name=detector))) as finder, \
@@ -141,6 +141,6 @@ def main(rounds: int = 21, frames: int = 150, detector: str = "auto") -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--frames", type=int, default=150)
+    parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--detector", choices=["auto", "yunet", "haar"], default="auto")
     main(**vars(parser.parse_args()))
