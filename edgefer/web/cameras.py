@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edgefer.data import Reading
+from edgefer.sinks.jsonl import record
 from edgefer.timing import clock
 from edgefer.web import schemas
 from edgefer.web.access import SESSION
@@ -127,38 +128,11 @@ async def _events(site: Site, names: Sequence[str]) -> AsyncGenerator[bytes, Non
             for seen in shown:
                 newest = seen.newest
                 if newest is not None and newest is not sent.get(seen.name):
-                    yield _event("reading", reading_record(seen.name, newest))
+                    yield _event("reading", {"camera": seen.name, **record(newest)})
                 sent[seen.name] = newest
             await asyncio.sleep(PACE)
     finally:
         live.listeners -= 1
-
-
-def reading_record(camera: str, reading: Reading) -> dict[str, Any]:
-    """One reading for a page."""
-    tracks: Sequence[int | None] = [face.track for face in reading.tracked]
-    tracks = tracks or [None] * len(reading.faces)
-    return {
-        "camera": camera,
-        "sequence": reading.sequence,
-        "size": reading.size,
-        "faces": [
-            {
-                "box": [round(v, 1) for v in (face.box.x1, face.box.y1, face.box.x2, face.box.y2)],
-                "score": round(face.score, 4),
-                "track": track,
-                "expression": label,
-                "probability": round(probability, 4),
-                "probabilities": {
-                    name: round(prob, 4)
-                    for name, prob in zip(expression.labels, expression.probs, strict=True)
-                },
-            }
-            for face, track, expression, (label, probability) in zip(
-                reading.faces, tracks, reading.expressions, reading.shown, strict=True
-            )
-        ],
-    }
 
 
 def _event(name: str, told: object) -> bytes:
@@ -244,6 +218,11 @@ _NONE = Answer("There is no such camera.")
 _UNSHOWN = Answer("Cameras are not shown here.")
 _JPEG = {"type": "string", "format": "binary"}
 
+_STREAMED = """Events without end; the data of each is JSON. `reading` is a line of `edgefer run
+--jsonl` and its camera: `expression`, `probability` and `probs` are of this frame alone, `steady`
+is smoothed over the face's track. `event` is as all outputs have it, `rates` that of /v1/cameras
+each second, `state` how cameras and parts stand, whenever that changes."""
+
 OPERATIONS = (
     Operation("GET", "/v1/cameras", cameras, "All cameras, and how they stand",
               {200: Answer("Each camera.", {JSON: table(cameras=array(_CAMERA))})}),
@@ -258,7 +237,7 @@ OPERATIONS = (
     Operation("GET", "/v1/history", history, "The last ten minutes, a point each two seconds",
               {200: Answer("Lists of equal length; `seconds` since 1970.", {JSON: _HISTORY})}),
     Operation("GET", "/v1/stream", stream, "Server-sent events: state, rates, reading, event",
-              {200: Answer("Events without end.", {"text/event-stream": TEXT}), 404: _NONE,
+              {200: Answer(_STREAMED, {"text/event-stream": TEXT}), 404: _NONE,
                503: Answer("Too many listen already.")},
               (Parameter("camera", "Only of this one; may be given several times.",
                          {"type": "array", "items": TEXT}),)),

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -16,6 +17,7 @@ import pytest
 from edgefer.data import Tracked
 from edgefer.events import FaceAppeared
 from edgefer.outputs import HttpConfig, WebConfig
+from edgefer.sinks.jsonl import record
 from edgefer.web import connections, live
 from edgefer.web.cameras import LISTENERS
 from edgefer.web.history import KEPT, SERIES, History, Point
@@ -266,9 +268,19 @@ def test_the_stream_tells_states_rates_readings_and_events(
     assert told["rates"]["temperature"] == 41.5
     face = told["reading"]["faces"][0]
     assert (face["expression"], face["probability"], face["box"]) == ("happy", 0.75, [4, 4, 28, 28])
-    assert len(face["probabilities"]) == 7
+    assert len(face["probs"]) == 7
     assert told["event"]["event"] == "face_appeared"
     assert (told["event"]["camera"], told["event"]["track"]) == ("door", 7)
+
+
+def test_a_reading_of_the_stream_is_one_of_the_json_lines(site: Server, daemon: Daemon) -> None:
+    steady = replace(TRACK, label="neutral", probability=0.5)
+    made = replace(reading(3), tracked=(steady,))
+    site.call(lambda: daemon.live.read("door", made))
+    told = next(data for name, data in events(site) if name == "reading")
+    assert told == {"camera": "door", **json.loads(json.dumps(record(made)))}
+    face = told["faces"][0]
+    assert (face["expression"], face["steady"]["expression"]) == ("happy", "neutral")
 
 
 def test_a_change_of_state_is_told(site: Server, daemon: Daemon) -> None:

@@ -19,6 +19,14 @@ const METRICS = {
   dropped: ["dropped", 0],
 };
 
+/** A face of a reading as its card shows it: named as its track is, which does not flicker, beside
+ * the probabilities of this frame. */
+const shown = ({ track, expression, probability, probs, steady }) => ({
+  track,
+  probabilities: probs,
+  ...(steady ?? { expression, probability }),
+});
+
 export class Camera {
   /** `place` is which one of the page it is, from 0. */
   constructor(name, place) {
@@ -133,7 +141,7 @@ export class Camera {
 
   reading({ faces }) {
     const seen = new Map();
-    faces.forEach((face, n) => seen.set(face.track ?? `face ${n + 1}`, face));
+    faces.forEach((face, n) => seen.set(face.track ?? `face ${n + 1}`, shown(face)));
     for (const [key, card] of this.cards) {
       if (seen.has(key)) continue;
       card.node.remove();
