@@ -44,6 +44,8 @@ class Pair:
     first: Measurement
     second: Measurement
     rate: Difference
+    alone: Difference
+    """Of the rate too, with what the rounds show and nothing for what other processes cost."""
     cpu: Difference | None
     """Of what one processor second does: 1 over the processor time of a frame. None where that is
     unknown."""
@@ -51,8 +53,9 @@ class Pair:
     @property
     def verdict(self) -> str:
         """Of the second result's rate."""
-        cost = max(m.cost_percent for m in (self.first, self.second))
-        if self.rate.high > ENDLESS and not self.rate.significant and cost > MOST_OTHERS:
+        busy = max(m.cost_percent for m in (self.first, self.second)) > MOST_OTHERS
+        hidden = self.alone.significant or self.rate.high > ENDLESS
+        if busy and hidden and not self.rate.significant:
             return "cannot tell: other work kept the processors busy"
         return verdict(self.rate, "slower", "faster")
 
@@ -129,13 +132,15 @@ def pair_of(first: Measurement, second: Measurement) -> Pair:
     """Of one engine, measured twice under like conditions."""
     cost = max(m.cost_percent for m in (first, second)) / 100
     others = OTHERS_SHARE * cost / max(0.05, 1 - cost)
-    rate = difference(first.rates, second.rates, math.hypot(BETWEEN, others))
+    rate, alone = (
+        difference(first.rates, second.rates, math.hypot(BETWEEN, more)) for more in (others, 0.0)
+    )
     costs = [_costs(m) for m in (first, second)]
     cpu = None
     if all(costs):
         a, b = ([1 / cost for cost in of] for of in costs)
         cpu = difference(a, b, BETWEEN_CPU)
-    return Pair(first, second, rate, cpu)
+    return Pair(first, second, rate, alone, cpu)
 
 
 def _costs(m: Measurement) -> list[float]:

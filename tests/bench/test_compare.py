@@ -18,6 +18,7 @@ from tests.bench.rows import STEADY, measurement, report
 
 NAMES = ("a.json", "b.json")
 SLOWER = tuple(0.9 * rate for rate in STEADY)
+CANNOT_TELL = "cannot tell: other work kept the processors busy"
 
 
 def write(folder: Path, *rates: tuple[float, ...]) -> list[str]:
@@ -138,7 +139,19 @@ def test_engines_are_paired_by_name_and_two_files_of_one_engine_each_are_meant()
 
 def test_where_others_were_busy_a_tenth_cannot_be_told() -> None:
     busy = report(measurement(rates=SLOWER, others_percent=60.0))
-    assert compare(NAMES, report(), busy).pairs[0].verdict == "no significant difference"
+    assert compare(NAMES, report(), busy).pairs[0].verdict == CANNOT_TELL
+
+
+def test_where_others_were_busy_four_fifths_less_is_not_called_the_same() -> None:
+    fast = report(measurement(rates=(142.0, 150.0, 135.0), others_percent=69.0))
+    slow = report(measurement(rates=(30.0, 29.0, 31.0), others_percent=93.0))
+    for pair in ((fast, slow), (slow, fast)):
+        assert compare(NAMES, *pair).pairs[0].verdict == CANNOT_TELL
+
+
+def test_where_others_were_busy_rounds_that_agree_show_no_difference() -> None:
+    busy = report(measurement(others_percent=60.0))
+    assert compare(NAMES, busy, busy).pairs[0].verdict == "no significant difference"
 
 
 def test_others_beside_it_hide_no_tenth_and_what_it_waited_for_does() -> None:
@@ -153,7 +166,7 @@ def test_others_beside_it_hide_no_tenth_and_what_it_waited_for_does() -> None:
         return compare(NAMES, first, second).pairs[0].verdict
 
     assert said(1.0) == "slower"
-    assert said(20.0) == "no significant difference"
+    assert said(20.0) == CANNOT_TELL
 
 
 def test_the_interval_grows_with_what_others_took_even_where_nothing_waited() -> None:
@@ -176,7 +189,7 @@ def test_a_file_from_before_waits_were_read_is_read_and_widened_by_all_that_othe
     (tmp_path / "old.json").write_text(json.dumps(old))
     read = Report.read_json(tmp_path / "old.json")
     assert read.first.cost_percent == 60
-    assert compare(NAMES, report(), read).pairs[0].verdict == "no significant difference"
+    assert compare(NAMES, report(), read).pairs[0].verdict == CANNOT_TELL
 
 
 def test_rounds_that_have_nothing_in_common_prove_nothing() -> None:
@@ -184,7 +197,7 @@ def test_rounds_that_have_nothing_in_common_prove_nothing() -> None:
     for pair in ((report(), wild), (wild, report())):
         found = compare(NAMES, *pair)
         for shown in (text(found), markdown(found)):
-            assert "cannot tell: other work kept the processors busy" in shown
+            assert CANNOT_TELL in shown
             assert "any: the interval has no end" in shown
         assert max(map(len, text(found).splitlines())) <= 80
 
