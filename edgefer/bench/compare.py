@@ -16,6 +16,7 @@ from statistics import fmean
 from edgefer.bench.measurement import Measurement
 from edgefer.bench.report import Report
 from edgefer.bench.statistics import ANY, ANY_MEANS, ENDLESS, Difference, difference
+from edgefer.bench.unlike import conditions, machines
 from edgefer.bench.verdict import MOST_OTHERS
 from edgefer.errors import ConfigError
 from edgefer.tables import markdown_table, number, text_table
@@ -31,10 +32,6 @@ work took 40 to 80 %, pairs of five differ in 4 of 100 with it, in 21 without.""
 OTHERS_SHARE = 0.5
 """How much of what other processes cost may differ between two runs. In the same 66 rounds the
 rate fell by just what others took, and that went from 80 % to 33 % within ten minutes."""
-
-HOST = ("device", "cpu", "cores")
-CONDITIONS = ("mode", "paced", "batch", "clip_sha256", "detector", "workers", "threads",
-              "detect_every", "still", "deadline", "power_mode")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def compare(
             f"{names[0]} has {', '.join(a)}, {names[1]} has {', '.join(b)}: none in common, "
             "nothing to compare"
         )
-    unlike = _unlike(first, second, common)
+    unlike = (*machines(first.environment, second.environment), *conditions(common))
     if unlike and not force:
         raise ConfigError(
             f"{names[0]} and {names[1]} are unlike: {'; '.join(unlike)}. What differs between "
@@ -102,30 +99,6 @@ def compare(
     paired = {m.engine for pair in common for m in pair}
     alone = tuple(name for name in dict.fromkeys([*a, *b]) if name not in paired)
     return Comparison(names, tuple(pair_of(*pair) for pair in common), unlike, alone)
-
-
-def _unlike(
-    first: Report, second: Report, common: list[tuple[Measurement, Measurement]]
-) -> tuple[str, ...]:
-    found = [
-        f"{key} {first.environment.get(key)} and {second.environment.get(key)}"
-        for key in HOST
-        if first.environment.get(key) != second.environment.get(key)
-    ]
-    for key in CONDITIONS:
-        values = {(getattr(x, key), getattr(y, key)) for x, y in common}
-        found += [
-            f"{key} {_short(key, x)} and {_short(key, y)}"
-            for x, y in sorted(values, key=str)
-            if x != y
-        ]
-    return tuple(found)
-
-
-def _short(key: str, value: object) -> str:
-    """A digest's beginning tells it from another."""
-    whole = str(value)
-    return f"{whole[:12]}…" if key.endswith("sha256") and len(whole) > 12 else whole
 
 
 def pair_of(first: Measurement, second: Measurement) -> Pair:
