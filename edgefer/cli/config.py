@@ -79,7 +79,7 @@ def _check(args: argparse.Namespace) -> int:
         unknown = only_in_service(secret.where)  # and then perhaps no name, but the secret itself
         place = "a credential, which only the service has: not checked" if unknown else secret.where
         print(f"secret   {secret}: {place}")
-    for note in checked.missing(config):
+    for note in checked.notes(config):
         print(f"note     {note}")
     return 0
 

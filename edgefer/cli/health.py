@@ -32,7 +32,8 @@ def add(commands: Any) -> None:  # Any: argparse names no type for this
         help="ask the running daemon whether it is well, and if not, why",
         description="Ask the daemon of this machine whether all that it needs works (/readyz), "
         "and print a line for each reason why not. The exit code is 0 where it does, and "
-        f"{NOT_GOOD} where it does not or nobody answers.",
+        f"{NOT_GOOD} where it does not or nobody answers, and 2 where the configuration cannot be "
+        "used, such as one whose token is not the daemon's.",
     )
     parser.add_argument(
         "--config",
@@ -114,9 +115,10 @@ def ask(config: HttpConfig, path: str, token: str, file: Path) -> dict[str, Any]
     finally:
         connection.close()
     if status == 401:
+        lacks = "another token than {} names" if token else "a token, and {} names none"
         raise ConfigError(
-            f"the daemon at {where} wants another token than {file} names. Where it was changed "
-            "since the daemon read it: systemctl reload edgefer"
+            f"the daemon at {where} wants {lacks.format(file)}. Name its own as token in [http]; "
+            "where it was changed since the daemon read it: systemctl reload edgefer"
         )
     try:
         told = json.loads(body)

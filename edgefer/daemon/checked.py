@@ -92,8 +92,15 @@ def blamed(path: Path, keys: Keys, of: str = "") -> Iterator[None]:
         raise
 
 
-def missing(config: Config) -> Iterator[str]:
-    """What may be meant and is not here now, or not for this user: a model, a folder."""
+def notes(config: Config) -> Iterator[str]:
+    """What may be meant and yet lacks something: a token for programs; or a model or a folder that
+    is not here now, or not for this user."""
+    http, web = config.http, config.web
+    if http.port and web.pages and web.password and not http.token:
+        yield (
+            "http.token: none, and the pages have a password: /metrics and the API refuse every "
+            "program; only /livez and /readyz answer, to this machine"
+        )
     try:
         find_model(config.engine.model)
     except ModelError as exc:

@@ -3,7 +3,8 @@ pages the pages for people and the API behind them.
 
 It runs in the daemon's own event loop: an answer is a few milliseconds of work, and what takes
 longer, as a visitor's picture, has a thread of its own. Loopback is open to all users of the
-device unless there is a password; any other address wants a token or a password.
+device unless there is a password; any other address wants a token or a password. A password is for
+people: without a token all but health is refused to programs then (access.py).
 """
 
 from __future__ import annotations

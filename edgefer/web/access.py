@@ -4,12 +4,18 @@ A session is a signed cookie, so that it outlives a restart of the daemon; the k
 password, so that a new password ends all sessions. Signing out is remembered over reloads, and not
 over a restart: a cookie that somebody copied is valid again then, until its week is over. Secrets
 are compared in constant time.
+
+Health probes bring no secret where there is none for programs: a password of the pages is for
+people. Who asks them from this machine may be anybody, through a proxy that runs here, so that
+their answers are made fit for all (`discreet`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Set
@@ -17,7 +23,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from starlette.requests import Request, cookie_parser
+from starlette.types import Scope
 
+from edgefer.addresses import MASK, without_password
 from edgefer.credentials import Secret
 
 SESSION, FORM = "edgefer_session", "edgefer_form"
@@ -28,6 +36,9 @@ LASTS = 7 * 86400
 
 REMEMBERED = 1000
 """Sessions that were signed out of and are kept in mind; beyond, the oldest is forgotten."""
+
+PROBES = ("/livez", "/readyz")
+"""What is answered to this machine without a secret where programs have none."""
 
 By = Literal["token", "session", "open"]
 """What lets a request in: open is the loopback of a device, without any secret."""
@@ -70,6 +81,20 @@ class Access:
     def password_set(self) -> bool:
         """Whether pages ask who comes. Where only a token is set, it is the password."""
         return bool(self._words)
+
+    @property
+    def wanted(self) -> str:
+        """What who has no right is told."""
+        if self._token is not None:
+            return "a token or a session is wanted"
+        return (
+            "a session is wanted, for the pages have a password; programs need a token, and this "
+            "server has none: set [http] token"
+        )
+
+    def open_to(self, scope: Scope) -> bool:
+        """Whether this request is a health probe that needs no secret."""
+        return self._token is None and scope["path"] in PROBES and _from_here(scope)
 
     def visitor(self, headers: Mapping[str, str]) -> Visitor:
         """What the headers of a request, names in small letters, give it the right to."""
@@ -130,3 +155,22 @@ class Access:
 
     def _sign(self, purpose: str, told: str) -> str:
         return hmac.new(self._key, f"{purpose} {told}".encode(), hashlib.sha256).hexdigest()
+
+
+def discreet(text: str) -> str:
+    """A health verdict's reason, fit for who has no right: without passwords, and without what
+    follows the host of a URL, which of some cameras is their only secret."""
+    return _BEHIND_HOST.sub(rf"\g<host>/{MASK}", without_password(text))
+
+
+_BEHIND_HOST = re.compile(r"""(?P<host>://[^\s/?#]+)[/?#]\S*?(?=[:,;.)'"]*(?:\s|$))""")
+
+
+def _from_here(scope: Scope) -> bool:
+    """Whether it comes from loopback, or from the address that it is sent to."""
+    client, server = scope.get("client"), scope.get("server")
+    if not client:
+        return False
+    address = ipaddress.ip_address(client[0])
+    mapped = address.ipv4_mapped if address.version == 6 else None  # where :: takes IPv4 too
+    return (mapped or address).is_loopback or (server is not None and client[0] == server[0])

@@ -21,18 +21,19 @@ from starlette.types import ASGIApp
 from edgefer.health import Verdict
 from edgefer.sinks.metrics import CONTENT_TYPE
 from edgefer.web import schemas
+from edgefer.web.access import discreet
 from edgefer.web.answers import json_answer
 from edgefer.web.guard import Guard
 from edgefer.web.operations import JSON, Answer, Operation, routes
 from edgefer.web.site import Site
 
 
-async def livez(site: Site, _: Request) -> Response:
-    return _verdict(site.health.live())
+async def livez(site: Site, request: Request) -> Response:
+    return _verdict(site.health.live(), request)
 
 
-async def readyz(site: Site, _: Request) -> Response:
-    return _verdict(site.health.ready())
+async def readyz(site: Site, request: Request) -> Response:
+    return _verdict(site.health.ready(), request)
 
 
 async def metrics(site: Site, _: Request) -> Response:
@@ -43,8 +44,11 @@ async def status(site: Site, _: Request) -> Response:
     return json_answer(site.status())
 
 
-def _verdict(verdict: Verdict) -> Response:
-    told = {"good": verdict.good, "reasons": verdict.reasons, "notes": verdict.notes}
+def _verdict(verdict: Verdict, request: Request) -> Response:
+    reasons, notes = verdict.reasons, verdict.notes
+    if request.state.visitor.by is None:  # a probe that brought no secret
+        reasons, notes = tuple(map(discreet, reasons)), tuple(map(discreet, notes))
+    told = {"good": verdict.good, "reasons": reasons, "notes": notes}
     return json_answer(told, 200 if verdict.good else 503)
 
 

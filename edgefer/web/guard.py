@@ -108,7 +108,9 @@ class Guard:
             return refuse(421, "this server is not called so; ask it as localhost")
         if why := _foreign(scope, headers, visitor):
             return refuse(403, why)
-        if visitor.by is None and not (self._has_pages and scope["path"].startswith(OPEN)):
+        if visitor.by is None and not (
+            (self._has_pages and scope["path"].startswith(OPEN)) or self._access.open_to(scope)
+        ):
             return self._stranger(scope, headers)
         operation = self._taking.get((scope["method"], scope["path"]))
         length = headers.get("content-length", "0")
@@ -138,7 +140,7 @@ class Guard:
             query = scope["query_string"].decode("latin-1")
             wanted = quote(f"{path}?{query}" if query else path, safe="")
             return RedirectResponse(f"/login?next={wanted}", 303)
-        return refuse(401, "a token or a session is wanted", {"WWW-Authenticate": "Bearer"})
+        return refuse(401, self._access.wanted, {"WWW-Authenticate": "Bearer"})
 
 
 def _foreign(scope: Scope, headers: Mapping[str, str], visitor: Visitor) -> str:

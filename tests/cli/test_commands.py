@@ -134,6 +134,18 @@ def test_config_check_notes_what_is_not_here_now(
         assert words in note
 
 
+def test_config_check_notes_that_a_password_of_the_pages_keeps_programs_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret, path = kept(tmp_path, "staple"), tmp_path / "edgefer.toml"
+    text = f"[web]\npages = true\npassword = '{secret}'\n[http]\n"
+    for more, noted in (("", True), (f"token = '{secret}'", False), ("port = 0", False)):
+        path.write_text(text + more)
+        path.chmod(0o600)
+        assert main(["config", "check", str(path)]) == 0
+        assert ("note     http.token: none" in capsys.readouterr().out) == noted
+
+
 SECRETS = [
     ("[source]\nurl = 'rtsp://me@host/1'\npassword = '{}'", "camera camera: source.password"),
     (
@@ -303,6 +315,36 @@ def test_help_fits_a_terminal(
         main([*command.split(), "--help"])
     assert caught.value.code == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("given", "usage"),
+    [
+        ("run demo:// --foo", "edgefer run "),
+        ("-v run --foo", "edgefer run "),
+        ("daemon --foo", "edgefer daemon "),
+        ("bench --foo", "edgefer bench "),
+        ("bench compare a b c", "edgefer bench compare "),
+        ("config check a b", "edgefer config check "),
+        ("--foo run", "edgefer "),
+    ],
+)
+def test_what_a_command_does_not_take_is_told_with_its_own_usage(
+    given: str, usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(given.split())
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"usage: {usage}")
+    assert "error: unrecognized arguments: " in told
+
+
+def test_the_readme_names_the_exit_code_of_every_error() -> None:
+    text = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    told = text.partition("Errors end with ")[2].partition(".")[0]
+    codes = {kind.exit_code for kind in EdgeferError.__subclasses__()}
+    assert set(map(int, re.findall(r"\b\d+\b", told))) == {*codes, UNSTABLE}
 
 
 def test_the_help_names_every_exit_code() -> None:

@@ -18,11 +18,12 @@ pytest.importorskip("httpx", reason="pip install 'edgefer[daemon]'")
 pytest.importorskip("uvicorn", reason="pip install 'edgefer[daemon]'")
 pytest.importorskip("starlette", reason="pip install 'edgefer[daemon]'")
 from edgefer.cli import health, main
+from edgefer.config_file import load_config
 from edgefer.errors import ConfigError, EdgeferError
 from edgefer.outputs import HttpConfig
 from tests import daemons
 from tests.daemons import free_port, wait_for
-from tests.web.servers import TOKEN, Daemon, serving
+from tests.web.servers import PASSWORD, TOKEN, Daemon, serving
 
 Captured = pytest.CaptureFixture[str]
 
@@ -99,6 +100,20 @@ def test_a_daemon_that_listens_everywhere_is_asked_at_loopback_with_its_token(
         said = capsys.readouterr().err
         assert "wants another token" in said
         assert "another\n" not in said
+        (tmp_path / "bare").mkdir()
+        bare = config_of(tmp_path / "bare", load_config(daemon.path).http.port)
+        assert asked(bare, "--live") == 2
+        assert f"wants a token, and {bare} names none" in capsys.readouterr().err
+
+
+def test_a_password_of_the_pages_keeps_no_probe_out(tmp_path: Path, capsys: Captured) -> None:
+    daemon = Daemon(tmp_path)
+    daemon.camera.report("ok")
+    password = str(secret(tmp_path, PASSWORD))
+    with serving(daemon.site(HttpConfig(host="0.0.0.0", port=0), password=password)) as server:
+        path = config_of(tmp_path, server.web.port)
+        assert asked(path) == 0
+        assert capsys.readouterr().out == "ready\n"
 
 
 def test_a_daemon_that_hangs_is_not_waited_for(

@@ -95,13 +95,56 @@ def test_with_a_password_pages_lead_to_the_form_and_the_rest_is_refused(closed: 
     for path in PAGES:
         answer = client.get(path)
         assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (303, "/login")
-    for path in (*API, "/metrics", "/livez", "/v1/cameras/door/video", "/v1/stream"):
+    for path in (*API, "/metrics", "/v1/cameras/door/video", "/v1/stream"):
         answer = client.get(path)
         assert answer.status_code in (401, 303)
         assert closed.get(path).status_code == 401
     assert client.post("/v1/predict", content=b"x").status_code == 401
     assert client.get("/login").status_code == 200
     assert client.get("/static/page.css").status_code == 200
+
+
+def test_health_is_told_without_the_password_and_nothing_secret_in_it(
+    closed: Server, daemon: Daemon
+) -> None:
+    address = "rtsps://me:word@192.0.2.1:7441/secretpath: gone. See http://192.0.2.1/key."
+    daemon.camera.report("recovering", address)
+    assert closed.get("/livez").json() == {"good": True, "reasons": [], "notes": []}
+    answer = closed.get("/readyz")
+    told = "rtsps://***@192.0.2.1:7441/***: gone. See http://192.0.2.1/***."
+    assert (answer.status_code, answer.json()["reasons"]) == (503, [f"camera door: {told}"])
+    assert "secretpath" in signed_in(closed).get("/readyz").text
+
+
+def test_a_program_without_a_token_is_told_what_to_set(
+    closed: Server, daemon: Daemon, token: str
+) -> None:
+    for given in ({}, {"Authorization": f"Bearer {PASSWORD}"}):
+        answer = closed.get("/metrics", headers=given)
+        assert (answer.status_code, "set [http] token" in answer.text) == (401, True)
+    with serving(daemon.site(HttpConfig(port=0, token=token))) as server:
+        assert "set [http]" not in server.get("/metrics").text, "there is one"
+
+
+@pytest.mark.parametrize(
+    ("client", "path", "open_"),
+    [
+        ("127.0.0.1", "/readyz", True),
+        ("127.0.0.2", "/livez", True),
+        ("::1", "/livez", True),
+        ("::ffff:127.0.0.1", "/livez", True),
+        ("192.0.2.1", "/livez", True),  # the server's own: it comes from the same machine
+        ("192.0.2.2", "/livez", False),
+        ("::ffff:192.0.2.2", "/readyz", False),
+        ("127.0.0.1", "/metrics", False),
+        ("127.0.0.1", "/readyz/", False),
+    ],
+)
+def test_only_probes_of_this_machine_need_no_password(client: str, path: str, open_: bool) -> None:
+    scope = {"path": path, "client": (client, 40000), "server": ("192.0.2.1", 8377)}
+    assert Access(password=Secret("one")).open_to(scope) == open_
+    assert not Access(Secret("two"), Secret("one")).open_to(scope), "programs have a token"
+    assert not Access(password=Secret("one")).open_to({**scope, "client": None})
 
 
 def test_the_password_begins_a_session_and_signing_out_ends_it(closed: Server) -> None:
