@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from edgefer.bench.measurement import Measurement
+from edgefer.bench.remarks import wrapped
 from edgefer.bench.report import Report
 from edgefer.bench.statistics import ANY, ANY_MEANS, ENDLESS, Difference, difference
 from edgefer.bench.unlike import conditions, machines
@@ -159,14 +160,15 @@ def text(found: Comparison) -> str:
     """At most 80 columns."""
     rows = _rows(found)
     table = text_table(["total FPS", *HEADER[1:]], [[_cut(row[0]), *row[1:]] for row, _ in rows])
-    words = "\n".join(f"{row[0].strip()}: {verdict}" for row, verdict in rows)
-    return f"{table}\n\n{words}\n\n{_notes(found)}"
+    words = wrapped(f"{row[0].strip()}: {verdict}" for row, verdict in rows)
+    return f"{table}\n\n{words}\n\n{wrapped(_notes(found))}"
 
 
 def markdown(found: Comparison) -> str:
     """One table and its notes."""
     rows = [[row[0].strip(), *row[1:], verdict] for row, verdict in _rows(found)]
-    return f"{markdown_table([*HEADER, 'verdict'], rows)}\n\n{_notes(found)}"
+    notes = "\n".join(f"- {line}" for line in _notes(found))
+    return f"{markdown_table([*HEADER, 'verdict'], rows)}\n\n{notes}"
 
 
 def table_csv(found: Comparison) -> str:
@@ -190,7 +192,7 @@ def _cut(name: str) -> str:
     return name if len(name) <= 24 else name[:23] + "…"
 
 
-def _notes(found: Comparison) -> str:
+def _notes(found: Comparison) -> list[str]:
     lines = [f"A: {found.names[0]}, B: {found.names[1]}"]
     for letter, of in (("A", 0), ("B", 1)):
         for pair in found.pairs:
@@ -202,8 +204,10 @@ def _notes(found: Comparison) -> str:
     lines += [f"unlike, compared by force: {what}" for what in found.unlike]
     lines += [f"in one of them only: {name}" for name in found.alone]
     rounds = " and ".join(str(len(m.rounds)) for m in (found.pairs[0].first, found.pairs[0].second))
-    lines.append(f"Welch's t over {rounds} rounds, the independent units; g: Hedges', in standard")
-    lines.append("deviations of a round")
+    lines.append(
+        f"Welch's t over {rounds} rounds, the independent units; g: Hedges', in standard "
+        "deviations of a round"
+    )
     if any(row[HEADER.index("95 % interval")] == ANY for row, _ in _rows(found)):
         lines.append(ANY_MEANS)
-    return "\n".join(lines)
+    return lines

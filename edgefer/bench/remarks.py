@@ -23,7 +23,7 @@ Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 def verdicts(report: Report) -> str:
     """Each engine's; those that have the same share a line."""
     said = [("", name(m), f": {m.stability}") for m in report.engines]
-    return _lines(_together(said, len(report.engines)))
+    return wrapped(_together(said, len(report.engines)))
 
 
 def notes(report: Report) -> str:
@@ -46,7 +46,7 @@ def notes(report: Report) -> str:
         if m.mode == "pipeline" and m.searched_share < 1:
             shares = (f"{word} {m.looks[look] / m.frames:.1%}" for look, word in _LOOKS.items())
             answers.append(("", name(m), f": frames {', '.join(shares)}"))
-    return _lines(_together([*unlike, *answers, *accuracy], len(report.engines)))
+    return wrapped(_together([*unlike, *answers, *accuracy], len(report.engines)))
 
 
 _LOOKS = {"detect": "searched", "follow": "followed", "still": "still"}
@@ -82,7 +82,7 @@ def source(report: Report) -> str:
         for ours, theirs in VARIANTS.items()
         if ours in networks and theirs not in networks
     ]
-    return _lines(lines)
+    return wrapped(lines)
 
 
 def context(report: Report) -> str:
@@ -113,7 +113,7 @@ def context(report: Report) -> str:
     lines.append("RSS: peak, without the clip held in memory; CPU %: 100 is one core")
     if any(one.parameters_from == "file" and one.parameters for one in report.engines):
         lines.append("*: values stored in the file, not those trained")
-    return _lines(lines)
+    return wrapped(lines)
 
 
 def _played(report: Report) -> list[str]:
@@ -163,8 +163,8 @@ def _joined(paragraph: str) -> list[str]:
     return lines
 
 
-def _lines(said: Iterable[str]) -> str:
-    """Each wrapped, its further lines indented."""
+def wrapped(said: Iterable[str]) -> str:
+    """Each within 80 columns, its further lines indented."""
     return "\n".join(
         part
         for line in said

@@ -229,6 +229,21 @@ def test_wrong_answers_and_an_unstable_run_are_told(
     assert "its answers are wrong" in shown
 
 
+def test_what_is_told_of_two_results_fits_80_columns_however_long() -> None:
+    reasons = ("other processes took 69% of the processors", "5% of the frames took 4 times p50")
+    first, second = (
+        measurement(name, verdict=reasons, gate=Gate(False, "all labels differ, " * 9))
+        for name in ("a_name_as_long_as_those_of_model_zoos_a.onnx", "one_that_is_longer_yet.onnx")
+    )
+    names = (f"{'folder/' * 9}a.json", f"{'folder/' * 9}b.json")
+    found = compare(names, report(first), report(second))
+    shown = text(found)
+    assert max(map(len, shown.splitlines())) <= 80
+    for part in (names[1], *reasons):
+        assert part in shown.replace("\n  ", " ")
+        assert part in markdown(found)
+
+
 def test_runs_as_noisy_as_these_compare_as_the_issue_asks() -> None:
     """Simulated: 2 % from round to round, 1 % from run to run. Real runs: benchmarks.calibration"""
     rng = np.random.default_rng(3)
