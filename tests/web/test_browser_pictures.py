@@ -165,6 +165,32 @@ def test_what_is_dropped_beside_a_picture_and_is_none_is_named(
     assert [one.url for one in tab.context.pages] == [tab.url + path]
 
 
+def test_all_that_is_no_picture_is_named(tab: Tab, pictures: list[str], tmp_path: Path) -> None:
+    names = ("empty", "key", "film.mkv")
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    page = tab.open("/steps")
+    page.evaluate("document.getElementById('files').multiple = true")  # as a drop may bring several
+    page.set_input_files("#files", [*pictures, *(str(tmp_path / name) for name in names)])
+    page.wait_for_selector("#trouble:text('These are not pictures: empty, key and film.mkv.')")
+    answered(page, "/steps", "first.png")
+
+
+def test_only_what_may_pass_is_offered_to_be_tried_again(tab: Tab) -> None:
+    page = tab.open("/image")
+    paste(page, ("a.png", "image/png", encoded(".png")[:-20]))
+    page.locator(".result .note.bad").wait_for()
+    assert page.locator(".result footer button").all_inner_texts() == ["Remove"]
+    page.route("**/v1/predict", lambda route: route.abort())
+    paste(page, ("b.png", "image/png", encoded(".png")))
+    page.locator(".result .note:text('does not answer')").wait_for()
+    newest = page.locator(".result").first
+    assert newest.locator("footer button").all_inner_texts() == ["Try again", "Remove"]
+    page.unroute("**/v1/predict")
+    newest.locator("button:text('Try again')").click()
+    answered(page, "/image", "a.png", "b.png")
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_pasted_picture_is_looked_at(tab: Tab, path: str) -> None:
     page = tab.open(path)

@@ -51,9 +51,11 @@ class Result {
       const words = element("p", { class: "note bad", role: "alert" });
       complaint(words, error);
       this.body.replaceChildren(words);
-      this.actions.prepend(
-        element("button", { type: "button", click: (event) => this.again(event.target) }, texts.again),
-      );
+      if (error.passes) {
+        this.actions.prepend(
+          element("button", { type: "button", click: (event) => this.again(event.target) }, texts.again),
+        );
+      }
     }
     this.node.removeAttribute("aria-busy");
   }

@@ -68,6 +68,11 @@ export class Refused extends Error {
     this.code = code;
     this.why = why; // the device's own sentence, which is English
   }
+
+  /** Whether the same may be answered another time: the device was away, or had no time. */
+  get passes() {
+    return this.code === 0 || this.code === 429 || this.code >= 500;
+  }
 }
 
 /** Put an error where it is read; what the device says in English is marked as such. */

@@ -1,8 +1,9 @@
 // Where pictures come from: files that are chosen, dropped or pasted, the browser's camera, the sample.
 
-import { complaint, number, say, texts } from "./page.js";
+import { complaint, locale, number, say, texts } from "./page.js";
 
 const at = (id) => document.getElementById(id);
+const all = new Intl.ListFormat(locale);
 
 /** Raises an Error for a file that is larger than the device takes. */
 export function sized({ name, size }) {
@@ -15,12 +16,15 @@ export function pictures(taken) {
   const trouble = at("trouble");
   const give = (files) => {
     const good = [...files].filter((file) => file.type.startsWith("image/"));
-    const other = [...files].find((file) => !file.type.startsWith("image/"));
+    const others = [...files].filter((file) => !good.includes(file)).map(({ name }) => name);
     const several = good.length < 2 || at("files").multiple;
     complain();
     if (good.length) taken(several ? good : good.slice(0, 1));
-    if (other) complain(new Error(say("not_picture", { name: other.name })));
-    else if (!several) complain(new Error(say("only_first", { name: good[0].name })));
+    const told = [];
+    if (others.length === 1) told.push(say("not_picture", { name: others[0] }));
+    if (others.length > 1) told.push(say("not_pictures", { names: all.format(others) }));
+    if (!several) told.push(say("only_first", { name: good[0].name }));
+    if (told.length) complain(new Error(told.join(" ")));
   };
 
   at("files").addEventListener("change", (event) => {
