@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from edgefer.spec import ModelSpec
+
+WIDTH = 80
 
 
 def spec_lines(spec: ModelSpec) -> str:
@@ -29,5 +33,17 @@ def spec_lines(spec: ModelSpec) -> str:
 
 
 def lines(*pairs: tuple[str, str]) -> str:
-    """Names and values in two columns."""
-    return "\n".join(f"  {name:<11}{value}" for name, value in pairs)
+    """Names and values in two columns, wrapped to 80 columns where the words allow it."""
+    return "\n".join(_wrapped(name, value) for name, value in pairs)
+
+
+def _wrapped(name: str, value: str) -> str:
+    head = f"  {name:<11}"
+    return textwrap.fill(
+        value or "none",
+        WIDTH,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgefer.cli import main
+from edgefer.cli.lines import lines
 from edgefer.manifest import manifest_path
 from tests.plans import make_plan
 from tests.tensorrt_double import PATH
@@ -41,6 +42,21 @@ def test_a_plan_is_described_without_tensorrt(
                  "input float32 (batch, 3, 8, 8)", "happy", "built 8.7, here no GPU",
                  "not usable here", "edgefer doctor"):  # fmt: skip
         assert word in text
+
+
+def test_a_model_is_described_in_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "lightweight.onnx"]) == 0
+    _, *told = capsys.readouterr().out.splitlines()  # the first line is its path
+    assert max(map(len, told)) <= 80
+    assert "BatchNormalization 1" in " ".join(told)
+
+
+def test_a_long_value_goes_on_below_itself_and_an_empty_one_is_told() -> None:
+    assert lines(("operators", "Conv2d 21, " * 8), ("inputs", "")).splitlines() == [
+        "  operators  " + "Conv2d 21, " * 5 + "Conv2d 21,",
+        " " * 13 + "Conv2d 21, Conv2d 21,",
+        "  inputs     none",
+    ]
 
 
 @pytest.mark.usefixtures("tensorrt")
