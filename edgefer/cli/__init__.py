@@ -45,6 +45,15 @@ class Command(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:  # Any: argparse's own
         super().__init__(allow_abbrev=False, **options)
 
+    # Any: argparse's own
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Refuses what is left over here, where the usage of this command is known: argparse lets
+        the top parser do it."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
 
 COMMANDS = ("run", "daemon", "health", "bench", "compile", "inspect", "config", "pull", "doctor")
 """Each a module of this package, in the order of the help."""
