@@ -37,8 +37,12 @@ def environment() -> dict[str, object]:
 
 
 def command_line() -> tuple[str, ...]:
-    """How this process was started, without the folders of the interpreter and the program."""
-    return tuple(Path(word).name if n < 2 else word for n, word in enumerate(sys.orig_argv))
+    """How this process was started, as one types it: without the folders of the interpreter and
+    the program, and without the interpreter where the program is one by itself, as an installed
+    `edgefer` is."""
+    words = tuple(Path(word).name if n < 2 else word for n, word in enumerate(sys.orig_argv))
+    by_itself = len(words) > 1 and not words[1].startswith("-") and not words[1].endswith(".py")
+    return words[1:] if by_itself else words
 
 
 def device() -> str:
