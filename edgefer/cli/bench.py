@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import re
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from edgefer.bench import layout
 from edgefer.bench.chart import bars, check_installed
+from edgefer.bench.clip import load_clip
 from edgefer.bench.compare import compare, markdown, table_csv, text
 from edgefer.bench.csv_file import to_csv
 from edgefer.bench.measure import Outcome, measure
@@ -21,14 +22,18 @@ from edgefer.bench.provenance import command_line, environment
 from edgefer.bench.report import Report
 from edgefer.bench.rounds import MODES, Job
 from edgefer.bench.warmup import LEAST
+from edgefer.cli.guard import check_apart, check_writable, inputs_of
 from edgefer.cli.options import add_settings, settings
 from edgefer.config import SECTIONS
 from edgefer.engines import FORMATS, find_model
-from edgefer.errors import ConfigError, OutputError
-from edgefer.files import check_replaceable, replacing
+from edgefer.errors import ConfigError
+from edgefer.files import replacing
 
 CLIP = "demo://?seed=3&start=40"
 """One person, from 60 to 200 pixels, in every frame."""
+
+MOST_FACES = 1024
+"""In one call: of drawn faces and what engines make of them, about half a GB."""
 
 UNSTABLE = 3
 """Exit code under --strict; no error ends with it."""
@@ -116,6 +121,7 @@ def duration(text: str) -> float:
 def call(args: argparse.Namespace) -> int:
     _check(args)
     jobs = _jobs(args)
+    _check_files(args, jobs)
     progress = Progress()
     try:
         outcome = measure(jobs, args.rounds, args.sustain or 0.0, progress)
@@ -135,10 +141,11 @@ def call(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Raises what would otherwise be raised after minutes."""
-    for name, least in (("clip_frames", 1), ("frames", 2), ("warmup", 1), ("rounds", 1),
-                        ("batch", 1)):  # fmt: skip
+    for name, least in (("clip_frames", 1), ("frames", 2), ("warmup", 1), ("rounds", 1)):
         if getattr(args, name) < least:
             raise ConfigError(f"--{name.replace('_', '-')} takes {least} or more")
+    if not 1 <= args.batch <= MOST_FACES:
+        raise ConfigError(f"--batch is {args.batch}; it takes 1 to {MOST_FACES} faces in one call")
     if args.paced is not None and not 0.1 <= args.paced <= 1000:
         raise ConfigError(f"--paced is {args.paced:g}; it takes 0.1 to 1000 frames a second")
     if args.sustain == 0:
@@ -154,9 +161,19 @@ def _check(args: argparse.Namespace) -> None:
             "--batch is for --mode engine; the pipeline takes a frame's faces at once"
         )
     for path in (args.json, args.csv, args.chart):
-        _check_writable(path)
+        check_writable(path)
     if args.chart:
+        if args.chart.suffix.lower() != ".png":
+            raise ConfigError(f"--chart draws a PNG; call it {args.chart.stem}.png")
         check_installed()
+
+
+def _check_files(args: argparse.Namespace, jobs: Sequence[Job]) -> None:
+    """Raises where an output is an input, and what is wrong with the clip."""
+    models = [job.config.engine.model for job in jobs]
+    check_apart((args.json, args.csv, args.chart), inputs_of(args.clip, models, args.config))
+    if args.mode == "pipeline":
+        load_clip(args.clip, args.clip_frames)  # each round has its own
 
 
 def _of_the_pipeline(args: argparse.Namespace) -> list[str]:
@@ -167,14 +184,6 @@ def _of_the_pipeline(args: argparse.Namespace) -> list[str]:
         for spec in dataclasses.fields(SECTIONS[section])
         if spec.metadata["flag"] and getattr(args, f"{section}.{spec.name}") is not None
     ]
-
-
-def _check_writable(path: Path | None) -> None:
-    if path is None:
-        return
-    check_replaceable(path)
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise OutputError(f"cannot write {path}: its folder is not there, or not yours to write")
 
 
 def _jobs(args: argparse.Namespace) -> list[Job]:
@@ -227,7 +236,8 @@ def _tell(args: argparse.Namespace, outcome: Outcome) -> None:
 
 
 def call_compare(args: argparse.Namespace) -> int:
-    _check_writable(args.csv)
+    check_writable(args.csv)
+    check_apart((args.csv,), (args.first, args.second))
     first, second = (Report.read_json(path) for path in (args.first, args.second))
     found = compare(_told_apart(args.first, args.second), first, second, force=args.force)
     print(markdown(found) if args.markdown else text(found))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgefer.classifier import Classifier
+from edgefer.cli.guard import check_apart, inputs_of
 from edgefer.cli.options import add_settings, settings
 from edgefer.cli.status import CLEAR, Status
 from edgefer.config import Config
@@ -23,7 +24,6 @@ from edgefer.following import Following
 from edgefer.pipeline import run
 from edgefer.protocols import Detector, Engine, Sink, Source
 from edgefer.sources import camera_url, open_source
-from edgefer.sources.images import Images
 from edgefer.sources.limited import Limited
 from edgefer.sources.video import VideoFile
 from edgefer.workers import default_workers
@@ -73,6 +73,10 @@ def call(args: argparse.Namespace) -> int:
         )
     setattr(args, "source.url", args.sources[0] if args.sources else None)
     config = settings(args)
+    check_apart(
+        [Path(target) for target in (args.jsonl, args.save) if target not in (None, "-")],
+        inputs_of(config.source.url, (config.engine.model,), args.config),
+    )
     if args.web is not None:
         from edgefer.cli.run_web import with_pages
 
@@ -156,16 +160,6 @@ def _pages(config: Config, source: Source, detector: Detector, engine: Engine) -
 
 
 def _sinks(args: argparse.Namespace, config: Config, source: Source) -> list[Sink]:
-    """What was asked for; ConfigError where it would overwrite what is being read."""
-    read = {Path(config.source.url)}
-    if isinstance(source, Images):
-        read |= set(source.paths)
-    written = [Path(target) for target in (args.jsonl, args.save) if target not in (None, "-")]
-    for n, target in enumerate(written):
-        for other in (*read, *written[:n]):
-            if target.resolve() == other.resolve():
-                raise ConfigError(f"{target} would be overwritten: it is in use already. Give "
-                                  "another name")  # fmt: skip
     sinks: list[Sink] = []
     if args.jsonl is not None:
         from edgefer.sinks.jsonl import JsonLines

@@ -13,13 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import cv2
+import numpy as np
 import pytest
 
 from edgefer.bench.child import measure_round
 from edgefer.bench.clip import PacedReplay, Replay, load_clip
 from edgefer.bench.layout import text as text_of
 from edgefer.bench.measurement import without_nan
-from edgefer.bench.provenance import UNAVAILABLE, environment, git_state
+from edgefer.bench.provenance import UNAVAILABLE, command_line, environment, git_state
 from edgefer.bench.report import Report
 from edgefer.bench.rounds import Job
 from edgefer.cli import main
@@ -193,6 +195,95 @@ def test_a_file_that_is_no_regular_one_is_refused_before_anything_is_measured(
     os.mkfifo(tmp_path / "pipe")
     assert main(["bench", *QUICK, "--json", str(tmp_path / "pipe")]) == 7
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("clip", ["no.mp4", "demo://?sed=1", "", "test://?fps=30", "damaged.png"])
+def test_a_clip_that_cannot_be_held_is_refused_before_an_engine_is_examined(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("damaged.png").write_bytes(b"no picture")
+    assert main(["bench", *QUICK, "--clip", clip]) in (2, 4)
+    assert len(capsys.readouterr().err.splitlines()) == 1  # nothing was begun
+
+
+@pytest.mark.parametrize("batch", ["0", "1025", "100000"])
+def test_a_call_takes_so_many_faces_and_no_more(
+    batch: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--mode", "engine", *ALONE, "--batch", batch]) == 2
+    assert f"--batch is {batch}; it takes 1 to 1024" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["rates.jpg", "rates.svg", "rates.txt", "rates"])
+def test_a_chart_is_not_written_under_another_formats_name(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *QUICK, "--chart", str(tmp_path / name)]) == 2
+    assert "rates.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--engine", "tiny.onnx", "--json", "tiny.onnx"],
+        ["--zoo", ".", "--csv", "tiny.onnx"],
+        ["--config", "over.toml", "--json", "over.toml"],
+        ["--clip", "clip.png", "--csv", "clip.png"],
+        ["--clip", ".", "--chart", "clip.png"],
+        ["compare", "a.json", "b.json", "--csv", "b.json"],
+    ],
+)
+def test_bench_does_not_overwrite_what_it_reads(
+    args: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny_onnx(Path("tiny.onnx"))
+    Path("over.toml").write_text("[engine]\nthreads = 1\n")
+    Path("over.toml").chmod(0o600)
+    cv2.imwrite("clip.png", np.zeros((48, 64, 3), np.uint8))
+    for name in ("a.json", "b.json"):
+        report().write_json(Path(name))
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    assert main(["bench", *([] if args[0] == "compare" else ALONE), *args]) == 2
+    assert f"{args[-1]} would be overwritten: this command reads it" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize("two", [("--csv", "--json"), ("--chart", "--json"), ("--csv", "--chart")])
+def test_two_outputs_of_one_name_are_refused_before_anything_is_measured(
+    two: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "same.png")
+    assert main(["bench", *QUICK, two[0], out, two[1], out]) == 2
+    assert "it is named for two outputs" in capsys.readouterr().err
+
+
+def test_a_file_is_no_folder_to_write_into(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.json").write_text("{}")
+    assert main(["bench", *QUICK, "--json", str(tmp_path / "a.json" / "x")]) == 7
+    assert len(capsys.readouterr().err.splitlines()) == 1  # nothing was begun
+
+
+@pytest.mark.parametrize(
+    ("started", "typed"),
+    [
+        (["/venv/bin/python3", "/venv/bin/edgefer", "bench", "--clip", "/a/b"],
+         ("edgefer", "bench", "--clip", "/a/b")),
+        (["/usr/bin/python3", "-m", "edgefer", "bench"], ("python3", "-m", "edgefer", "bench")),
+        (["/usr/bin/python3", "/home/me/measure.py", "x"], ("python3", "measure.py", "x")),
+    ],
+)  # fmt: skip
+def test_the_command_that_a_result_names_can_be_typed(
+    started: list[str], typed: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "orig_argv", started)
+    assert command_line() == typed
 
 
 @pytest.mark.parametrize(

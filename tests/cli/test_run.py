@@ -82,6 +82,22 @@ def test_what_is_read_is_never_overwritten(
     assert main(["run", str(clip), *both, "--quiet"]) == 2
 
 
+@pytest.mark.parametrize("name", ["settings.toml", "linked.toml", "tiny.onnx"])
+def test_the_settings_and_the_model_are_never_written_to(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny_onnx(tmp_path / "tiny.onnx", SPEC)
+    config = tmp_path / "settings.toml"
+    config.write_text(f'[engine]\nmodel = "{model}"\n')
+    config.chmod(0o600)
+    (tmp_path / "linked.toml").hardlink_to(config)
+    before = (tmp_path / name).read_bytes()
+    args = ["--config", str(config), "--jsonl", str(tmp_path / name), "--quiet"]
+    assert main(["run", "demo://?frames=3", *args]) == 2
+    assert f"{name} would be overwritten: this command reads it" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
+
+
 def test_max_frames_is_exact(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     assert main(["run", "test://", "--max-frames", "7", "--jsonl", str(out), "--quiet"]) == 0
