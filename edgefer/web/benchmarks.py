@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +31,51 @@ FILES, LARGEST = 200, 4 << 20
 """Files of the folder that are looked at, and bytes of one, at most."""
 
 
-def found(site: Site) -> dict[str, Report]:
-    """All results by name: those of the folder, then those that were begun here. Reads files."""
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What there is to show, by name."""
+
+    reports: Mapping[str, Report]
+    """Of `edgefer bench`: those of the folder, then those that were begun here."""
+    others: Mapping[str, Mapping[str, Any]]  # Any: whatever JSON holds
+    """What else was measured: JSON that says which of edgefer's schemas it follows, as
+    `python -m benchmarks` writes it."""
+    unread: Mapping[str, str]
+    """Why a file cannot be shown, by its own name."""
+
+
+def shelf(site: Site) -> Shelf:
+    """All of it. Reads files."""
     reports: dict[str, Report] = {}
+    others: dict[str, Mapping[str, Any]] = {}
+    unread: dict[str, str] = {}
     for path in _files(site):
-        # Other files may lie there; what is no result is not listed.
-        with suppress(ConfigError, RecursionError):
-            reports[path.stem] = Report.read_json(path)
-    return {**reports, **site.bench.own}
+        try:
+            match _read(path):
+                case Report() as report:
+                    reports[path.stem] = report
+                case record if record:
+                    others[path.stem] = record
+        except ConfigError as exc:
+            # The folder itself is nothing to visitors.
+            unread[path.name] = str(exc).replace(str(path), path.name)
+    return Shelf({**reports, **site.bench.own}, others, unread)
 
 
-def others(site: Site) -> dict[str, dict[str, Any]]:
-    """What else was measured, by name: JSON of the folder that says which of edgefer's schemas it
-    follows, as `python -m benchmarks` writes it. Reads files."""
-    records = {}
-    for path in _files(site):
-        with suppress(OSError, ValueError, RecursionError):
-            record = json.loads(path.read_bytes())
-            if isinstance(record, dict) and _kind(record) not in ("", "bench"):
-                records[path.stem] = record
-    return records
+def _read(path: Path) -> Report | Mapping[str, Any]:
+    """A file; {} where it is JSON of something else, as other files may lie there. Raises
+    ConfigError where nothing can be made of it."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(f"{path} is larger than {LARGEST >> 20} MiB")
+        record = json.loads(path.read_bytes())
+    except OSError as exc:
+        raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise ConfigError(f"{path} is no JSON, or is damaged") from exc
+    if not isinstance(record, dict) or not (kind := _kind(record)):
+        return {}
+    return Report.read_json(path) if kind == "bench" else record
 
 
 def _kind(record: Mapping[str, Any]) -> str:
@@ -63,21 +89,20 @@ def _files(site: Site) -> list[Path]:
         return []
     folder = Path(os.path.expanduser(site.config.web.benchmarks))
     with suppress(OSError):
-        some = sorted(folder.glob("*.json"))[:FILES]
-        return [path for path in some if path.is_file() and path.stat().st_size <= LARGEST]
+        return [path for path in sorted(folder.glob("*.json"))[:FILES] if path.is_file()]
     return []
 
 
 async def listing(site: Site, _: Request) -> Response:
-    reports = await asyncio.to_thread(found, site)
-    more = await asyncio.to_thread(others, site)
+    found = await asyncio.to_thread(shelf, site)
     return json_answer(
         {
-            "results": [_short(name, report) for name, report in reports.items()],
+            "results": [_short(name, report) for name, report in found.reports.items()],
             "others": [
                 {"name": name, "kind": _kind(record), "created": str(record.get("created", ""))}
-                for name, record in more.items()
+                for name, record in found.others.items()
             ],
+            "unread": [{"file": file, "why": why} for file, why in found.unread.items()],
             **_standing(site),
         }
     )
@@ -85,15 +110,16 @@ async def listing(site: Site, _: Request) -> Response:
 
 async def one(site: Site, request: Request) -> Response:
     name = request.path_params["name"]
-    if (record := (await asyncio.to_thread(others, site)).get(name)) is not None:
+    found = await asyncio.to_thread(shelf, site)
+    if (record := found.others.get(name)) is not None:
         return json_answer({"name": name, **record})
-    report = _named(await asyncio.to_thread(found, site), name)
+    report = _named(found.reports, name)
     return json_answer({"name": name, **report.to_json()})
 
 
 async def comparison(site: Site, request: Request) -> Response:
     names = (request.query_params.get("a", ""), request.query_params.get("b", ""))
-    reports = await asyncio.to_thread(found, site)
+    reports = (await asyncio.to_thread(shelf, site)).reports
     first, second = (_named(reports, name) for name in names)
     try:
         result = compare(names, first, second, force=True)
@@ -187,6 +213,7 @@ _STANDING = {
 _LISTING = table(
     results=array(_RESULT),
     others=array(table(name=TEXT, kind=TEXT, created=TEXT)),
+    unread=array(table(file=TEXT, why=TEXT)),
     **_STANDING,
 )
 _COMPARISON = table(names=array(TEXT, 2), pairs=array(_PAIR), unlike=array(TEXT), alone=array(TEXT))

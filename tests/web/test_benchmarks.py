@@ -15,7 +15,7 @@ import pytest
 from edgefer.bench.measure import Outcome
 from edgefer.bench.report import Report
 from edgefer.errors import EdgeferError
-from edgefer.web import benching, short_bench
+from edgefer.web import benching, benchmarks, short_bench
 from edgefer.web.short_bench import Left
 from tests.brokers import until
 from tests.web.servers import RESULT, Daemon, Pretended, Server, serving
@@ -43,6 +43,20 @@ def test_the_listing_has_results_and_nothing_else(daemon: Daemon, folder: Path) 
         assert told["results"][0]["engines"][0]["total_fps"] > 0
         whole = server.get("/v1/benchmarks/a").json()
     assert whole["engines"] == Report.read_json(RESULT).to_json()["engines"]
+
+
+def test_files_that_cannot_be_shown_are_told_with_the_reason(
+    daemon: Daemon, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "older.json").write_text('{"schema": "edgefer.bench/1"}')
+    (folder / "large.json").write_text(" " * (1 << 20))
+    monkeypatch.setattr(benchmarks, "LARGEST", (1 << 20) - 1)
+    with serving(daemon.site(benchmarks=str(folder))) as server:
+        told = server.get("/v1/benchmarks")
+    unread = {one["file"]: one["why"] for one in told.json()["unread"]}
+    assert set(unread) == {"broken.json", "large.json", "older.json"}, "other.json is not ours"
+    assert "edgefer.bench/1" in unread["older.json"]
+    assert str(folder) not in told.text, "visitors do not see where files lie"
 
 
 @pytest.mark.parametrize(

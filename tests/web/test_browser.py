@@ -58,6 +58,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     shutil.copytree(kept, results, ignore=shutil.ignore_patterns("*.md", "*.csv"))
     for name in ("before", "after"):
         shutil.copy(kept / "bench.json", results / f"{name}.json")
+    (results / "broken.json").write_text("{")
     running = started(folder / "one", f'benchmarks = "{results}"\n')
     yield running
     running.end()
@@ -378,6 +379,12 @@ def test_beside_the_list_a_chosen_result_does_not_take_the_focus(look: Open) -> 
     page.click('#list button[data-name="after"]')
     page.wait_for_selector("#result h2:has-text('after')")
     assert page.evaluate("document.activeElement.dataset.name") == "after"
+
+
+def test_a_damaged_result_is_told_beside_the_others(look: Open) -> None:
+    page = look("benchmarks").page
+    assert page.locator("#unread li").all_inner_texts() == ["broken.json is no JSON, or is damaged"]
+    assert page.locator('#list button[data-name="broken"]').count() == 0
 
 
 def test_each_kind_of_result_is_shown(look: Open) -> None:

@@ -30,6 +30,10 @@ async function list() {
   at("none").hidden = all.length > 0;
   at("result").hidden = all.length === 0;
   at("list").replaceChildren(...all.map((one) => element("li", {}, choice(one))));
+  at("unread").hidden = told.unread.length === 0;
+  at("unread")
+    .querySelector("ul")
+    .replaceChildren(...told.unread.map(({ why }) => element("li", {}, why)));
   const chosen = told.results.map(({ name }) => name); // the others each measure something of their own
   at("pair").hidden = chosen.length < 2;
   at("too-few").hidden = chosen.length >= 2;
