@@ -51,22 +51,13 @@ def ms(value: float | None) -> str:
     return number(value, 2 if value is None or value < 100 else 1 if value < 1000 else 0)
 
 
-def reach(interval: Interval) -> str:
-    """How far the interval reaches, as a share of the mean; six columns at most."""
-    if math.isnan(interval.low):
-        return "-"
-    if endless(interval):
-        return ANY
-    far = max(interval.mean - interval.low, interval.high - interval.mean) / interval.mean
-    return f"±{100 * far:.{1 if far < 0.9995 else 0}f}%"
-
-
 def endless(interval: Interval) -> bool:
     """Whether it says nothing of how high the rate may be."""
     return interval.high > ENDLESS * interval.mean
 
 
 def between(interval: Interval) -> str:
+    """Both ends; 20 columns at most, up to 99,999."""
     if math.isnan(interval.low):
         return "-"
     high = ANY if endless(interval) else f"{interval.high:,.1f}"

@@ -16,8 +16,8 @@ VITALS = ("W", "faces/J", "°C start", "°C end", "MHz", "throttled")
 
 def text(report: Report) -> str:
     """Tables, at most 80 columns wide, and what must be known to read them."""
-    parts = [_rates(report), _latency(report, text_table, cells.NAME), _models(report)]
-    parts += [_machine(report), _vitals(report), _sustained(report, text_table)]
+    parts = [_rates(report), _piped(report), _latency(report, text_table, cells.NAME)]
+    parts += [_models(report), _machine(report), _vitals(report), _sustained(report, text_table)]
     parts += [remarks.verdicts(report), remarks.notes(report)]
     parts += [remarks.reported(report, text_table), remarks.source(report)]
     parts += [f"{remarks.context(report)}\n{remarks.OTHERS}"]
@@ -79,21 +79,13 @@ def _staged(m: Measurement, value: float, digits: int = 1) -> str:
 
 def _rates(report: Report) -> str:
     if report.first.mode == "engine":
-        rows = [
-            [*_head(report, m), cells.rate(m.total_fps.mean), cells.reach(m.total_fps)]
-            for m in report.engines
-        ]
-        return text_table(["", "#", "faces/s", "95 %"], rows)
+        return text_table(["", "#", "faces/s", "95 %"], [_head(report, m) for m in report.engines])
     return text_table(
-        ["FPS", "#", "total", "95 %", "class", "detect", "serial", "overlap", "effic"],
+        ["FPS", "#", "total", "95 %", "class", "detect", "serial"],
         [
             [
                 *_head(report, m),
-                cells.rate(m.total_fps.mean),
-                cells.reach(m.total_fps),
                 *(cells.rate(v) for v in (m.classification_fps, m.detection_fps, m.serial_fps)),
-                number(m.overlap, 2),
-                number(m.efficiency, 2),
             ]
             for m in report.engines
         ],
@@ -101,7 +93,28 @@ def _rates(report: Report) -> str:
 
 
 def _head(report: Report, m: Measurement) -> list[str]:
-    return [cells.marked(report, m, cells.NAME), cells.rank(report, m)]
+    name, place = cells.marked(report, m, cells.NAME), cells.rank(report, m)
+    return [name, place, cells.rate(m.total_fps.mean), cells.between(m.total_fps)]
+
+
+def _piped(report: Report) -> str:
+    """What only a pipeline has."""
+    if report.first.mode == "engine":
+        return ""
+    return text_table(
+        ["engine", "overlap", "effic", "faces", "searched", "drops"],
+        [
+            [
+                cells.marked(report, m, cells.NAME),
+                number(m.overlap, 2),
+                number(m.efficiency, 2),
+                number(m.faces_per_frame, 2),
+                cells.share(m.searched_share),
+                str(m.dropped),
+            ]
+            for m in report.engines
+        ],
+    )
 
 
 def _latency(report: Report, table: Table, width: int = 1000) -> str:
@@ -135,13 +148,10 @@ def _models(report: Report) -> str:
 
 def _machine(report: Report) -> str:
     return text_table(
-        ["engine", "faces", "searched", "drops", "CPU %", "others %", "lost %", "RSS MiB"],
+        ["engine", "CPU %", "others %", "lost %", "RSS MiB"],
         [
             [
                 cells.marked(report, m, cells.NAME),
-                number(m.faces_per_frame, 2),
-                cells.share(m.searched_share),
-                str(m.dropped),
                 number(m.cpu_percent, 0),
                 number(m.others_percent, 0),
                 number(m.lost_percent, 0),
