@@ -43,6 +43,7 @@ def test_the_difference_is_told_where_the_count_is_not_reproduced(
     assert of.published is not None
     assert of.parameters - of.published == difference == of.difference
     assert of.reproduction == f"reconstruction, differs by {difference:+,}"
+    assert f"has {of.parameters:,}" in TABLE_1[name].sic, "the bench's tables tell it too"
 
 
 def test_every_row_of_table_1_is_in_the_zoo_and_17_they_are() -> None:
