@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from urllib.parse import parse_qs, urlencode
 
@@ -13,6 +14,8 @@ from edgefer.web.answers import Refused
 from edgefer.web.limits import Rate
 from edgefer.web.operations import Answer, Operation
 from edgefer.web.site import Site
+
+log = logging.getLogger(__name__)
 
 FORM_LIMIT = 4096
 """Bytes of a form."""
@@ -31,9 +34,11 @@ class Login:
         if not site.access.own_form(request, given.get("csrf", "")):
             raise Refused(403, "this form is not from here, or too old; load the page again")
         client = request.client.host if request.client else ""
-        if self._each.take(client) or self._all.take(""):
-            return RedirectResponse("/login?" + urlencode({"wait": "1", **again}), 303)
+        if wait := self._each.take(client) or self._all.take(""):
+            log.warning("sign-in put off: too many attempts", extra={"client": client})
+            return RedirectResponse("/login?" + urlencode({"wait": wait, **again}), 303)
         if not site.access.right(given.get("password", "")):
+            log.warning("sign-in refused: wrong password", extra={"client": client})
             return RedirectResponse("/login?" + urlencode({"wrong": "1", **again}), 303)
         answer = RedirectResponse(after if _own_path(after) else "/", 303)
         _set(answer, request, site.access.begin(), LASTS)

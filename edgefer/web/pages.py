@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from importlib.resources import files
@@ -84,12 +85,11 @@ class Pages:
 
     async def login(self, request: Request) -> Response:
         asked = request.query_params
-        return self._page(
-            request,
-            "login",
-            next=asked.get("next", "/"),
-            trouble="slow" if "wait" in asked else "wrong" if "wrong" in asked else "",
-        )
+        texts = self._texts[language_of(request)]["login"]
+        trouble = texts["wrong"] if "wrong" in asked else ""
+        if re.fullmatch("[0-9]{1,3}", wait := asked.get("wait", "")):
+            trouble = texts["slow"].replace("{seconds}", wait)
+        return self._page(request, "login", next=asked.get("next", "/"), trouble=trouble)
 
     def _page(self, request: Request, name: str, **values: Any) -> Response:  # Any: as Jinja's
         language, access = language_of(request), self._site.access

@@ -198,7 +198,8 @@ def test_the_sign_in_says_what_went_wrong(pages: Server) -> None:
     texts = read_texts()["en"]["login"]
     assert texts["wrong"] not in pages.get("/login").text
     assert texts["wrong"] in pages.get("/login?wrong=1").text
-    assert texts["slow"] in pages.get("/login?wait=1").text
+    assert texts["slow"].replace("{seconds}", "12") in pages.get("/login?wait=12").text
+    assert "attempts" not in pages.get("/login?wait=soon").text
 
 
 def test_about_tells_of_the_model_that_answers_and_of_the_law(
