@@ -15,7 +15,7 @@ from edgefer.config import Config
 from edgefer.config_file import place
 from edgefer.credentials import read_secret, read_token
 from edgefer.engines import find_model
-from edgefer.errors import EdgeferError, ModelError
+from edgefer.errors import ConfigError, EdgeferError, ModelError
 from edgefer.sinks import topics, webhook_url
 from edgefer.sinks.tls import client_context
 from edgefer.sources import camera_url, check_source
@@ -40,6 +40,9 @@ def check(path: Path, config: Config) -> None:
             webhook_url.check(webhook)
             if webhook.ca:
                 client_context("webhook", webhook.ca)
+    if config.jsonl.path and _is_folder(lines := _whole(config.jsonl.path)):
+        with blamed(path, ("jsonl", "path")):
+            raise ConfigError(f"jsonl.path is {lines}, a folder. Name a file in it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,22 @@ def notes(config: Config) -> Iterator[str]:
     except OSError as exc:
         yield f"engine.model: {config.engine.model}: {exc.strerror} (for this user)"
     if config.jsonl.path:
-        folder = Path(os.path.expanduser(config.jsonl.path)).absolute().parent
-        if not os.access(folder, os.F_OK):
-            yield f"jsonl.path: there is no folder {folder}, or this user may not see it"
+        yield from _no_folder("jsonl.path", _whole(config.jsonl.path).parent)
+    if http.port and web.pages and web.benchmarks:
+        yield from _no_folder("web.benchmarks", _whole(web.benchmarks))
+
+
+def _no_folder(key: str, folder: Path) -> Iterator[str]:
+    if not _is_folder(folder):
+        yield f"{key}: there is no folder {folder}, or this user may not see it"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # up to Python 3.13, of one that this user may not see
+        return False
+
+
+def _whole(path: str) -> Path:
+    return Path(os.path.expanduser(path)).absolute()

@@ -104,6 +104,7 @@ def test_config_check_says_what_it_found_and_shows_no_secret(
         ("[webhook]\n\nurl = 'hooks.lan'", 3, "webhook.url takes http://"),
         ("[mqtt]\nhost = 'broker.lan'\ntls = true\nca = '/nowhere.pem'", 4, "mqtt.ca: cannot use"),
         ("[webhook]\nurl = 'https://host/'\nca = '/nowhere'", 3, "webhook.ca: cannot use"),
+        ("[jsonl]\npath = '/usr'", 2, "jsonl.path is /usr, a folder"),
     ],
 )
 def test_config_check_refuses_what_the_daemon_refuses_with_its_line(
@@ -126,11 +127,15 @@ def test_config_check_notes_what_is_not_here_now(
         model = "absent.onnx"
         [jsonl]
         path = "{tmp_path}/later/events.jsonl"
+        [web]
+        pages = true
+        benchmarks = "{path}"
     """)
     path.chmod(0o600)
     assert main(["config", "check", str(path)]) == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note ")]
-    for note, words in zip(notes, ("'absent.onnx'", f"no folder {tmp_path}/later"), strict=True):
+    wanted = "'absent.onnx'", f"jsonl.path: there is no folder {tmp_path}/later", f"folder {path}"
+    for note, words in zip(notes, wanted, strict=True):
         assert words in note
 
 
