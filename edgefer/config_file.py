@@ -39,6 +39,15 @@ password = "door"
 
 Fault = tuple[Keys, ConfigError]
 
+_FOR_CAMERAS = "; or, where it belongs to user@host, name its place with the key password instead"
+_BETTER = {
+    "source": _FOR_CAMERAS,
+    "camera": _FOR_CAMERAS,
+    "webhook": "; or, where the service takes a bearer token, name its place with the key token "
+    "instead",
+}
+"""Section -> where a password is better kept than in its URL."""
+
 
 def load_config(path: Path) -> Config:
     """Read and check a file; raises ConfigError, or UnknownName with the nearest known key."""
@@ -143,8 +152,8 @@ def check_mode(path: Path) -> None:
             if has_password(value):
                 raise ConfigError(
                     f"{_place(path, text, keys)}: {_named(keys, tables)} has a password in it, and "
-                    f"every user can read the file (mode {mode:o}). Close it: chmod o= {path}; or, "
-                    "where it belongs to user@host, name its place with the key password instead"
+                    f"every user can read the file (mode {mode:o}). Close it: chmod o= "
+                    f"{path}{_BETTER.get(str(keys[0]), '')}"
                 )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from pathlib import Path
 
 import jsonschema
@@ -256,6 +257,23 @@ def test_a_password_that_everybody_may_read_is_refused_and_not_quoted(
     assert "1234" not in str(caught.value)
     path.chmod(0o640)
     check_mode(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "advised"),
+    [
+        ("[source]\nurl = 'rtsp://me:1234@host/1'", ["password"]),
+        ("[[camera]]\nurl = 'rtsp://me:1234@host/1'", ["password"]),
+        ("[webhook]\nurl = 'https://me:1234@host/'", ["token"]),
+        ("[mqtt]\nhost = 'mqtt://me:1234@host'", []),
+    ],
+)
+def test_the_key_that_is_advised_for_a_password_is_one_of_its_section(
+    text: str, advised: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_mode(written(tmp_path, text, 0o644))
+    assert re.findall(r"the key (\w+)", str(caught.value)) == advised
 
 
 def test_a_file_that_is_not_there_has_no_mode(tmp_path: Path) -> None:
