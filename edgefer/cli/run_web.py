@@ -16,16 +16,23 @@ from edgefer.cli.status import CLEAR
 from edgefer.config import ALONE, Config
 from edgefer.data import Reading
 from edgefer.engines import find_model
-from edgefer.errors import ConfigError
+from edgefer.errors import ConfigError, NotInstalled
 from edgefer.events import Events
 from edgefer.health import Health, State
 from edgefer.protocols import Detector, Engine, Source
-from edgefer.sinks.metrics import Metrics
 from edgefer.sources.live import LiveSource
 from edgefer.timing import clock
-from edgefer.web import Web
-from edgefer.web.live import Live
-from edgefer.web.serving import Serving
+
+try:
+    import jinja2  # noqa: F401 - the pages' own, which Web asks for later
+    import python_multipart  # noqa: F401
+
+    from edgefer.sinks.metrics import Metrics
+    from edgefer.web import Web
+    from edgefer.web.live import Live
+    from edgefer.web.serving import Serving
+except (ModuleNotFoundError, NotInstalled) as exc:
+    raise NotInstalled("--web needs more packages: pip install 'edgefer[web]'") from exc
 
 LOOK = 0.25
 """Seconds between two looks at the source."""

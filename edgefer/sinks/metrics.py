@@ -39,7 +39,9 @@ try:
     from prometheus_client.core import GaugeMetricFamily, Metric
     from prometheus_client.registry import Collector
 except ModuleNotFoundError as exc:
-    raise NotInstalled("metrics need prometheus-client: pip install 'edgefer[daemon]'") from exc
+    raise NotInstalled(
+        "metrics need prometheus-client: pip install 'edgefer[daemon]', or for pages 'edgefer[web]'"
+    ) from exc
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

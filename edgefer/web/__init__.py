@@ -40,7 +40,8 @@ try:
     from edgefer.web.site import Site
 except ModuleNotFoundError as exc:
     raise NotInstalled(
-        "the web server needs starlette and uvicorn: pip install 'edgefer[daemon]'"
+        "the web server needs starlette and uvicorn: pip install 'edgefer[daemon]', or for pages "
+        "'edgefer[web]'"
     ) from exc
 
 PAUSE, PAUSE_MAX = 0.5, 30.0

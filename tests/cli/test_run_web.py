@@ -72,6 +72,19 @@ def test_a_run_is_seen_and_ends_with_its_pages() -> None:
     assert "Traceback" not in shown
 
 
+@pytest.mark.parametrize("missing", ["prometheus_client", "uvicorn", "jinja2", "python_multipart"])
+def test_what_pages_lack_is_told_at_once_by_the_one_name_that_brings_all(missing: str) -> None:
+    program = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from edgefer.cli import main; sys.exit(main(['run', 'absent.mp4', '--web']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr.count("pip install")) == (8, 1)
+    assert "pip install 'edgefer[web]'" in done.stderr
+
+
 def test_pages_for_others_want_a_secret() -> None:
     command = [sys.executable, "-m", "edgefer", "run", "demo://", "--web", "0.0.0.0:8000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
