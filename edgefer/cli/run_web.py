@@ -16,7 +16,7 @@ from edgefer.cli.status import CLEAR
 from edgefer.config import ALONE, Config
 from edgefer.data import Reading
 from edgefer.engines import find_model
-from edgefer.errors import ConfigError, NotInstalled
+from edgefer.errors import ConfigError, NotInstalled, OutputError
 from edgefer.events import Events
 from edgefer.health import Health, State
 from edgefer.protocols import Detector, Engine, Source
@@ -56,10 +56,12 @@ def with_pages(config: Config, where: str) -> Config:
 
 
 class Pages:
-    """Serves within `async with`; is told of each reading."""
+    """Serves within `async with`; is told of each reading. Its address is taken at once: the daemon
+    tries again where it cannot be had, but who types a command wants to hear it."""
 
     def __init__(self, config: Config, source: Source, detector: Detector, engine: Engine) -> None:
-        """Both models must bear several threads. Raises as Web does."""
+        """Both models must bear several threads. Raises as Web does, and OutputError where the
+        address cannot be had."""
         self._source = source
         self._health, self._live = Health(), Live(config.web)
         self._part = self._health.part(f"camera {ALONE}")
@@ -76,6 +78,13 @@ class Pages:
             lend=self._lend,
             report=self._report,
         )
+        try:
+            self._web.listen()
+        except OSError as exc:
+            raise OutputError(
+                f"the pages cannot be at {self._web.url}: {exc.strerror}. Give another place, as "
+                "--web HOST:PORT"
+            ) from exc
         self._tasks: list[asyncio.Task[None]] = []
 
     def wanted(self) -> bool:

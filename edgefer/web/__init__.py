@@ -98,6 +98,7 @@ class Web:
         self._listener = Listener(application(site, operations, pages))
         self._host, self._port = str(address), http.port
         self._report = report
+        self._taken: socket.socket | None = None
         self._ending, self._ended = asyncio.Event(), asyncio.Event()
         self._serving = False
         self._standing: tuple[State, str] = ("starting", "")
@@ -122,6 +123,11 @@ class Web:
         """Clients connected now."""
         return self._listener.connected
 
+    def listen(self) -> None:
+        """Take the address now, for a `serve` that need not wait for it. Raises OSError where it
+        cannot be had."""
+        self._taken = _listen(self._host, self._port)
+
     async def serve(self) -> None:
         """Answer until closed or cancelled. An address that is taken, or not there yet, is tried
         again for ever."""
@@ -131,12 +137,13 @@ class Web:
         try:
             while not self._ending.is_set():
                 try:
-                    listening = _listen(self._host, self._port)
+                    listening = self._taken or _listen(self._host, self._port)
                 except OSError as exc:
                     self._say("recovering", exc.strerror or str(exc))
                     with suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(self._ending.wait(), again.pause())
                 else:
+                    self._taken = None
                     self._port = listening.getsockname()[1]
                     self._say("ok", "")
                     again.went_well()
@@ -152,6 +159,9 @@ class Web:
         """Answer what was asked, within half a second, and cut who still reads or has not asked.
         Safe to call twice."""
         self._ending.set()
+        if self._taken is not None:
+            self._taken.close()
+            self._taken = None
         if self._serving:
             await self._ended.wait()
 

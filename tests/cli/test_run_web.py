@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 
@@ -83,6 +84,16 @@ def test_what_pages_lack_is_told_at_once_by_the_one_name_that_brings_all(missing
     )
     assert (done.returncode, done.stderr.count("pip install")) == (8, 1)
     assert "pip install 'edgefer[web]'" in done.stderr
+
+
+def test_an_address_that_is_taken_ends_the_run_before_it_began() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "edgefer", "run", "demo://", "--web", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 7
+    (line,) = done.stderr.splitlines()
+    assert f"http://127.0.0.1:{port}/: Address already in use" in line
 
 
 def test_pages_for_others_want_a_secret() -> None:
