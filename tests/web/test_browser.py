@@ -337,6 +337,39 @@ def test_two_results_are_compared(look: Open) -> None:
     assert tab.complaints == []
 
 
+def test_the_ratio_is_headed_by_the_names_of_its_columns(look: Open) -> None:
+    page = look("benchmarks", viewport=PHONE).page
+    page.select_option("#a", "before")
+    page.select_option("#b", "after")
+    page.click("#compare button")
+    page.wait_for_selector("#result h2:has-text('before : after')")
+    headings = page.locator("#result thead th").all_inner_texts()
+    assert headings[1:4] == ["before", "after", "after / before"]
+    caption, seen = (
+        page.locator(f"#result {what}").first.bounding_box() for what in ("caption", ".scroll")
+    )
+    assert caption is not None
+    assert seen is not None
+    assert caption["width"] <= seen["width"], "words are not cut where the table scrolls"
+
+
+def test_an_interval_that_goes_on_beyond_the_axis_ends_in_an_arrow_that_is_explained(
+    look: Open,
+) -> None:
+    page = look("benchmarks").page
+    drawn = page.evaluate(
+        """async () => {
+          const { barChart } = await import("/static/plot.js");
+          const chart = (high) => barChart([{ name: "a", value: 400, low: 183, high }], "Total");
+          return [736, 420].map((high) => {
+            const made = chart(high);
+            return [made.querySelector(".beyond") !== null, made.textContent.includes("An arrow")];
+          });
+        }"""
+    )
+    assert drawn == [[True, True], [False, False]]
+
+
 def test_two_different_results_are_offered_to_be_compared(look: Open) -> None:
     page = look("benchmarks").page
     assert page.input_value("#a") != page.input_value("#b")

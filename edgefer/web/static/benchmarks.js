@@ -137,22 +137,29 @@ function compared(found, a, b) {
     [texts.engine],
     [a, "number"],
     [b, "number"],
-    [texts.ratio, "number"],
+    [`${b} / ${a}`, "number"],
     [texts.interval, "number"],
     [texts.verdict],
   ];
   const notes = [
-    ...found.unlike.map((what) => say("unlike", { what })),
-    ...found.alone.map((name) => say("alone", { name })),
+    ...found.unlike.map((what) => note(say("unlike", { what }), what)),
+    ...found.alone.map((name) => note(say("alone", { name }))),
   ];
   return section(
     texts.total,
     notes.length
-      ? element("ul", { class: "note warn" }, ...notes.map((note) => element("li", {}, note)))
+      ? element("ul", { class: "note warn" }, ...notes)
       : null,
     barChart(bars, texts.total),
     table(texts.compared, columns, rows),
   );
+}
+
+/** An item; `why` is what of it the device says in English. */
+function note(message, why = "") {
+  const item = element("li");
+  complaint(item, { message, why });
+  return item;
 }
 
 // --- a new one ---

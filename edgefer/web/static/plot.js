@@ -1,6 +1,6 @@
 // Bar charts with intervals, as SVG: rows of a name, a value and the ends of its interval.
 
-import { drawn, number } from "./page.js";
+import { drawn, element, number, texts } from "./page.js";
 
 const WIDEST = 704;
 const ROW = 30;
@@ -8,7 +8,8 @@ const LETTER = 7.2; // px of one letter, about
 const TOP = 8;
 const AXIS = 26;
 
-/** `rows`: {name, value, low, high, other}; low and high may be null. `decimals` of the values. */
+/** `rows`: {name, value, low, high, other}; low and high may be null. `decimals` of the values. Where
+ * an interval goes on beyond the axis, an arrow says so, and words below. */
 export function barChart(rows, title, decimals = 1) {
   const width = Math.min(WIDEST, document.getElementById("result").clientWidth - 40);
   const names = Math.min(0.4 * width, 12 + LETTER * Math.max(...rows.map((row) => row.name.length)));
@@ -53,20 +54,26 @@ export function barChart(rows, title, decimals = 1) {
       end = Math.max(end, right);
       marks.push(
         drawn("path", {
-          class: "whisker",
-          d: `M${left} ${middle - 4}V${middle + 4}M${left} ${middle}H${right}${row.high > reach ? "" : `M${right} ${middle - 4}V${middle + 4}`}`,
+          class: row.high > reach ? "whisker beyond" : "whisker",
+          d: `M${left} ${middle - 4}V${middle + 4}M${left} ${middle}H${right}${row.high > reach ? arrow(right, middle) : cap(right, middle)}`,
         }),
       );
     }
     marks.push(drawn("text", { x: end + 8, y: middle + 4.5 }, number(row.value, decimals)));
   });
   const told = rows.map((row) => `${row.name} ${number(row.value, decimals)}`).join(", ");
-  return drawn(
+  const plot = drawn(
     "svg",
     { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${told}` },
     ...marks,
   );
+  const beyond = rows.some((row) => Number.isFinite(row.low) && row.high > reach);
+  const words = beyond ? element("figcaption", { class: "soft tiny" }, texts.beyond) : null;
+  return element("figure", {}, plot, words);
 }
+
+const cap = (x, y) => `M${x} ${y - 4}V${y + 4}`;
+const arrow = (x, y) => `M${x - 5} ${y - 5}L${x + 1} ${y}L${x - 5} ${y + 5}`;
 
 const shortened = (name, letters) => (name.length > letters ? `${name.slice(0, letters - 1)}…` : name);
 
