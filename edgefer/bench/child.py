@@ -46,7 +46,7 @@ def examine(job: Job, others: tuple[str, ...]) -> Examined:
 def measure_round(job: Job, progress: Progress, module: str = ROUNDS) -> Watched:
     """One round, by a module that answers as `rounds` does; raises as `examine`."""
     with _Child({"do": "round", "job": to_json(job)}, job, module) as child:
-        child.until("counting")
+        child.until("counting", progress)
         busy = busy_seconds()
         with Sampler(child.pid) as sampler:
             child.until("counted", progress)

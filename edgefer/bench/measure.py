@@ -14,6 +14,7 @@ from edgefer.bench import child
 from edgefer.bench.child import Watched
 from edgefer.bench.gate import Examined
 from edgefer.bench.measurement import Measurement, Round, Sustained
+from edgefer.bench.progress import Left
 from edgefer.bench.rounds import LOOKS, Job, Series
 from edgefer.bench.statistics import rate_interval, spread
 from edgefer.bench.verdict import beside_their_like, drift_within, judge
@@ -34,8 +35,8 @@ class Outcome:
     errors: tuple[EdgeferError, ...]
 
 
-Told = Callable[[str, float], None]
-"""Takes what is being done, and the share of all work that is done, 0 to 1."""
+Told = Callable[[str, float | None], None]
+"""Takes what is being done, and the seconds until the end; None where they are unknown."""
 
 
 def measure(jobs: Sequence[Job], rounds: int, sustain: float, told: Told) -> Outcome:
@@ -43,7 +44,6 @@ def measure(jobs: Sequence[Job], rounds: int, sustain: float, told: Told) -> Out
     seconds. An engine that fails is left out from then on."""
     models = tuple(job.config.engine.model for job in jobs)
     files = tuple(str(find_model(model)) for model in models)
-    work = _Work(told, len(jobs), rounds, sustain)
     examined: dict[int, Examined] = {}
     watched: dict[int, list[Watched]] = {n: [] for n in range(len(jobs))}
     lasting: dict[int, Watched] = {}
@@ -58,26 +58,32 @@ def measure(jobs: Sequence[Job], rounds: int, sustain: float, told: Told) -> Out
                     errors[n] = exc
 
     def examine(n: int, job: Job) -> None:
-        work.begin(f"examining {models[n]}", 0.0)
+        told(f"examining {models[n]}", None)
         examined[n] = child.examine(job, files)
-
-    def one(n: int, job: Job) -> None:
-        work.begin(f"{models[n]}, round {len(watched[n]) + 1} of {rounds}", 1.0)
-        watched[n].append(child.measure_round(job, work.progress))
-
-    def sustained(n: int, job: Job) -> None:
-        work.begin(f"{models[n]}, sustained", work.sustained)
-        long = dataclasses.replace(job, seconds=sustain)
-        lasting[n] = child.measure_round(long, work.progress)
 
     each(examine)
     if len(errors) == len(jobs):
         raise errors[0]
+    measured = len(jobs) - len(errors)
+    left = Left(measured * rounds, measured if sustain else 0, sustain)
+
+    def watch(what: str, job: Job) -> Watched:
+        told(what, left.begin())
+        return child.measure_round(job, lambda share: told(what, left.at(share)))
+
+    def one(n: int, job: Job) -> None:
+        what = f"{models[n]}, round {len(watched[n]) + 1} of {rounds}"
+        watched[n].append(watch(what, job))
+
+    def sustained(n: int, job: Job) -> None:
+        long = dataclasses.replace(job, seconds=sustain)
+        lasting[n] = watch(f"{models[n]}, sustained", long)
+
     for _ in range(rounds):
         each(one)
     if sustain:
         each(sustained)
-    work.begin("done", 0.0)
+    told("done", 0.0)
     return Outcome(
         tuple(
             summary(jobs[n], examined[n], watched[n], lasting.get(n))
@@ -86,26 +92,6 @@ def measure(jobs: Sequence[Job], rounds: int, sustain: float, told: Told) -> Out
         ),
         tuple(errors[n] for n in sorted(errors)),
     )
-
-
-class _Work:
-    """How much of everything is done, in rounds."""
-
-    def __init__(self, told: Told, engines: int, rounds: int, sustain: float) -> None:
-        self._told = told
-        self.sustained = sustain / 5 if sustain else 0.0
-        """Rounds that it counts as: one is guessed to take 5 s."""
-        self._whole = engines * (rounds + self.sustained)
-        self._done = self._size = 0.0
-        self._what = ""
-
-    def begin(self, what: str, size: float) -> None:
-        self._done += self._size
-        self._what, self._size = what, size
-        self.progress(0.0)
-
-    def progress(self, share: float) -> None:
-        self._told(self._what, min(1.0, (self._done + share * self._size) / self._whole))
 
 
 def summary(

@@ -145,6 +145,8 @@ class _Counting:
             if self.warm.over(out):
                 self.began, self.last = out, reading.sequence
                 self.tell({"event": "counting"})
+            else:
+                self.progress(out, 0.0)
             return False
         self.dropped += reading.sequence - self.last - 1
         self.last = reading.sequence
@@ -157,11 +159,15 @@ class _Counting:
         over = passed >= job.seconds if job.seconds else len(self.rows) >= job.frames
         if over:
             self.tell({"event": "counted"})
-        elif out - self.told >= TOLD_EVERY:
-            self.told = out
-            share = passed / job.seconds if job.seconds else len(self.rows) / job.frames
-            self.tell({"event": "progress", "share": share})
+        else:
+            self.progress(out, passed / job.seconds if job.seconds else len(self.rows) / job.frames)
         return over
+
+    def progress(self, out: float, share: float) -> None:
+        """Of the frames that count; 0 while they are discarded."""
+        if out - self.told >= TOLD_EVERY:
+            self.told = out
+            self.tell({"event": "progress", "share": share})
 
     def series(self, detector: str, workers: int, exclusive: tuple[bool, bool], clip: Clip | None
                ) -> Series:  # fmt: skip

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import signal
 import sys
-from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -23,16 +22,12 @@ from edgefer.bench.report import Report
 from edgefer.bench.rounds import Job
 from edgefer.config import Config
 from edgefer.errors import EdgeferError
-from edgefer.timing import clock as real_clock
 
 ROUNDS, FRAMES, WARMUP = 3, 200, 50
 """As few as a verdict needs, and as short."""
 
 CLIP, CLIP_FRAMES = "demo://?seed=3&start=40", 60
 """As `edgefer bench` has them."""
-
-ENOUGH = 0.05
-"""Of a round, from which on it tells how long one takes."""
 
 
 def short_job(model: str, detector: str, device: str) -> Job:
@@ -53,50 +48,14 @@ def command_of(job: Job) -> tuple[str, ...]:
             "--detector", detector.name, "--device", engine.device)  # fmt: skip
 
 
-class Left:
-    """The seconds until the end, by how long the rounds took so far."""
-
-    def __init__(self, rounds: int, clock: Callable[[], float] = real_clock) -> None:
-        self._rounds, self._clock = rounds, clock
-        self._what, self._round, self._began = "", 0, 0.0
-        self._counting: tuple[float, float] | None = None
-        self._starts: list[float] = []
-        self._counts: list[float] = []
-        """Seconds that each round took to start and warm up, and then to count its frames."""
-
-    def __call__(self, what: str, share: float) -> float | None:
-        """Takes what `measure` tells; None while that says nothing."""
-        now, done = self._clock(), share * self._rounds
-        if what != self._what:
-            self._begin(what, round(done), now)
-        elif self._counting is None and done > self._round:  # it stands still until frames count
-            self._counting = now, done
-            self._starts.append(now - self._began)
-        counts = self._counts
-        if self._counting is not None and done - self._counting[1] >= ENOUGH:
-            counts = [(now - self._counting[0]) / (done - self._counting[1])]
-        if not counts:
-            return None
-        start, count = (sum(all_) / len(all_) for all_ in (self._starts, counts))
-        starts = self._rounds - self._round - (self._counting is not None)
-        return starts * start + (self._rounds - done) * count
-
-    def _begin(self, what: str, turn: int, now: float) -> None:
-        if self._counting is not None:
-            at, first = self._counting
-            self._counts.append((now - at) / (turn - first))
-        self._what, self._round, self._began, self._counting = what, turn, now, None
-
-
 def main(model: str, detector: str, device: str, file: str) -> None:
     # Raised wherever it is, so that the process of the round is ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     job = short_job(model, detector, device)
-    left = Left(ROUNDS)
 
-    def told(what: str, share: float) -> None:
-        if (seconds := left(what, share)) is not None:
-            _tell(left=seconds)
+    def told(_: str, left: float | None) -> None:
+        if left is not None:
+            _tell(left=left)
 
     try:
         outcome = measure([job], ROUNDS, 0.0, told)

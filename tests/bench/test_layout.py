@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 import struct
 import sys
@@ -14,7 +13,6 @@ from edgefer.bench.chart import _arm, bars
 from edgefer.bench.gate import Gate
 from edgefer.bench.layout import markdown, text
 from edgefer.bench.measurement import Measurement
-from edgefer.bench.progress import Progress
 from edgefer.bench.remarks import NO_VITALS
 from edgefer.bench.report import Report
 from edgefer.bench.reported import TABLE_1
@@ -207,35 +205,6 @@ def test_without_matplotlib_a_chart_names_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(NotInstalled, match=r"edgefer\[charts\]"):
         bars(report(), tmp_path / "c.png")
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_on_a_terminal_one_line_moves_and_nothing_of_it_stays() -> None:
-    screen = Terminal()
-    progress = Progress(screen)
-    progress("examining a.onnx", 0.0)
-    progress("a.onnx, round 2 of 3", 0.5)
-    progress.close()
-    shown = screen.getvalue()
-    assert "\n" not in shown
-    assert " 50 %" in shown
-    assert all(len(part) <= 79 for part in shown.split("\r"))
-    assert shown.rsplit("\r", 2)[1].strip() == ""
-    assert "?" in progress.line("x", 0.0)
-    assert len(progress.line("a" * 200, 0.9)) == 79
-
-
-def test_elsewhere_each_step_is_a_line() -> None:
-    log = io.StringIO()
-    progress = Progress(log)
-    for share in (0.1, 0.2):
-        progress("a.onnx, round 1 of 3", share)
-    progress.close()
-    assert log.getvalue() == "a.onnx, round 1 of 3 ...\n"
 
 
 def test_a_share_of_the_roof_is_the_engines_own() -> None:

@@ -16,7 +16,6 @@ from edgefer.bench.measure import Outcome
 from edgefer.bench.report import Report
 from edgefer.errors import EdgeferError
 from edgefer.web import benching, benchmarks, short_bench
-from edgefer.web.short_bench import Left
 from tests.brokers import until
 from tests.web.servers import RESULT, Daemon, Pretended, Server, serving
 
@@ -126,22 +125,6 @@ def test_the_share_of_a_bench_never_falls(monkeypatch: pytest.MonkeyPatch) -> No
     assert bench.record()["left"] > 0
 
 
-def test_the_time_left_counts_the_starts_of_the_rounds_to_come() -> None:
-    now = 0.0
-    left = Left(2, lambda: now)
-    assert left("examining", 0.0) is None
-    now = 5.0  # of which nothing comes again
-    assert left("round 1", 0.0) is None
-    now = 9.0
-    assert left("round 1", 0.1) is None
-    now = 11.0  # 0.4 of a round in 2 s, after 4 s
-    assert left("round 1", 0.3) == pytest.approx(1.4 * 5 + 4)
-    now = 14.0  # 0.8 of a round in 5 s
-    assert left("round 2", 0.5) == pytest.approx(4 + 5 / 0.8)
-    now = 30.0
-    assert left("done", 1.0) == pytest.approx(0)
-
-
 def test_a_bench_that_fails_says_why(daemon: Daemon, pretended: Pretended) -> None:
     with serving(daemon.site()) as server:
         server.post("/v1/benchmarks")
@@ -209,8 +192,8 @@ def test_the_process_of_a_bench_tells_how_it_goes_and_writes_its_result(
 
     def measure(*given: Any) -> Outcome:
         told = given[-1]
-        for what, share in (("a", 0.0), ("a", 0.1), ("a", 0.2), ("done", 1.0)):
-            told(what, share)
+        for what, left in (("examining a", None), ("a", None), ("a", 2.5), ("done", 0.0)):
+            told(what, left)
         return Outcome((), (EdgeferError(why),)) if why else Outcome(measured.engines, ())
 
     monkeypatch.setattr(short_bench, "measure", measure)
@@ -218,7 +201,7 @@ def test_the_process_of_a_bench_tells_how_it_goes_and_writes_its_result(
     with pytest.raises(SystemExit) if why else nullcontext():
         short_bench.main("m.onnx", "yunet", "auto", str(tmp_path / "result.json"))
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [*told[0]] == ["left"]
+    assert told[:2] == [{"left": 2.5}, {"left": 0.0}]
     assert (tmp_path / "result.json").exists() is (not why)
     if why:
         assert told[-1] == {"error": why}
