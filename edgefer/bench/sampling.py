@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgefer.bench.course import Course, Readings
 from edgefer.sensors.clocks import cpu_clocks, gpu, gpu_load
 from edgefer.sensors.files import PROC, SYS
 from edgefer.sensors.heat import coolers, over_currents, temperatures, throttle_count
@@ -26,18 +27,6 @@ from edgefer.timing import clock
 
 PERIOD = 1.0
 """Seconds between two readings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How one figure went."""
-
-    start: float
-    end: float
-    least: float
-    most: float
-    mean: float
-    """Over time, not over readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +107,7 @@ class Sampler:
         self._power_mode = power_mode()  # a program: before anything is measured
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
-        self._courses: dict[str, dict[str, _Course]] = {}
+        self._courses: dict[str, dict[str, Readings]] = {}
         self._coolers: dict[str, bool] = {}
         self._usage: list[tuple[float, Usage]] = []
         self._spent = 0.0
@@ -189,7 +178,7 @@ class Sampler:
     def _note(self, kind: str, now: float, values: dict[str, float]) -> None:
         courses = self._courses.setdefault(kind, {})
         for name, value in values.items():
-            courses.setdefault(name, _Course()).add(now, value)
+            courses.setdefault(name, Readings()).add(now, value)
 
     def _counts(self) -> dict[str, int | None]:
         return {
@@ -246,30 +235,6 @@ class Sampler:
                     words.append(f"{name}, {after - before} times")
         words += [f"{name} slowed by heat" for name, active in self._coolers.items() if active]
         return tuple(words) if signs else None
-
-
-class _Course:
-    """Adds readings up, by trapezoids."""
-
-    def __init__(self) -> None:
-        self._area = self._span = 0.0
-        self._last: tuple[float, float] | None = None
-
-    def add(self, now: float, value: float) -> None:
-        if self._last is None:
-            self._start = self._least = self._most = value
-        else:
-            before, was = self._last
-            self._area += (now - before) * (value + was) / 2
-            self._span += now - before
-            self._least, self._most = min(self._least, value), max(self._most, value)
-        self._last = now, value
-
-    def summary(self) -> Course:
-        assert self._last is not None
-        end = self._last[1]
-        mean = self._area / self._span if self._span else end
-        return Course(self._start, end, self._least, self._most, mean)
 
 
 def _meter(

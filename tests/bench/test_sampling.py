@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgefer.bench.sampling import Course, Sampled, Sampler, _Course
+from edgefer.bench.course import Course, Readings
+from edgefer.bench.sampling import Sampled, Sampler
 from edgefer.timing import clock
 from tests.sensors.files import BARE, NANO, ORIN, X86, lay, program
 from tests.sensors.test_tegrastats import ORIN as ORIN_LINE
@@ -192,7 +193,7 @@ def test_nothing_is_told_before_the_end(tmp_path: Path) -> None:
 
 
 def test_a_mean_is_over_time_however_often_was_read() -> None:
-    course = _Course()
+    course = Readings()
     for at, value in ((0.0, 10.0), (9.0, 10.0), (9.5, 20.0), (10.0, 20.0)):
         course.add(at, value)
     assert course.summary() == Course(10.0, 20.0, 10.0, 20.0, mean=10.75)

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from edgefer.bench.sampling import Course, Sampled, Sampler
+from edgefer.bench.course import Course
+from edgefer.bench.sampling import Sampled, Sampler
 from edgefer.bench.vitals import vitals_of
 
 
