@@ -259,6 +259,50 @@ def test_a_picture_is_answered_with_its_expression(look: Open, tmp_path: Path) -
     assert tab.complaints == []
 
 
+@pytest.mark.parametrize("apart", [10, 60, 90])
+def test_labels_stand_in_the_picture_and_over_no_other(look: Open, apart: int) -> None:
+    page = look("image", viewport=PHONE, locale="id").page
+    told = page.evaluate(
+        """async (apart) => {
+          const { overlay } = await import("/static/faces.js");
+          const faces = [0, 1, 2, 3].map((n) => ({
+            box: [apart * n, 40 + n, apart * n + 50, 90 + n],
+            expression: "surprise",
+            probability: 0.87,
+          }));
+          const place = document.querySelector(".result .overlay");
+          place.querySelector("svg").replaceWith(overlay([360, 150], faces, place.clientWidth));
+          return [...place.querySelectorAll("text")].map((one) => {
+            const { x, y, width, height } = one.getBBox();
+            return [x, y, x + width, y + height, one.textContent];
+          });
+        }""",
+        apart,
+    )
+    assert [text.split()[0] for *_, text in told] == ["1", "2", "3", "4"]
+    assert "1 terkejut 87%" in {text for *_, text in told}
+    for n, (left, top, right, bottom, _) in enumerate(told):
+        assert left >= 0
+        assert right <= 360
+        for x1, y1, x2, y2, _ in told[:n]:
+            # Letters of two lines may touch: what a box has above and below them is air.
+            assert right <= x1 or x2 <= left or min(bottom, y2) - max(top, y1) <= 3
+
+
+def test_on_a_phone_faces_of_a_picture_are_all_there_and_beside_it_a_shade_says_that_more_come(
+    look: Open,
+) -> None:
+    page = look("image", viewport=PHONE).page
+    faces = page.locator(".result .faces")
+    hidden = "one => one.scrollHeight - one.clientHeight"
+    assert faces.evaluate(hidden) == 0
+    page.set_viewport_size(DESK)
+    for _ in range(3):
+        faces.evaluate("one => one.append(one.firstChild.cloneNode(true))")
+    assert faces.evaluate(hidden) > 0
+    assert "gradient" in faces.evaluate("one => getComputedStyle(one).backgroundImage")
+
+
 def test_an_answer_is_kept_as_json_and_as_a_picture(look: Open, tmp_path: Path) -> None:
     page = look("image").page
     with page.expect_download() as kept:
@@ -477,6 +521,10 @@ def test_signing_in_leads_to_the_page_that_was_wanted_and_out_again(
             page.wait_for_selector("#drop")
             assert page.url == f"{address(daemon)}/image"
             filled(opened, "image")
+            page.set_viewport_size(PHONE)
+            button = page.locator("header form button").bounding_box()
+            assert button is not None
+            assert button["y"] >= 4, "it does not stick to the window's edge"
             page.click("header form button")
             page.wait_for_selector("#password")
             assert opened.complaints == []

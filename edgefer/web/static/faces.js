@@ -57,27 +57,43 @@ export function faceCard(face, who, caption = null) {
 }
 
 /** Boxes, landmarks and labels as SVG, in the picture's own pixels: `size` is [width, height], and
- * `shown` how wide the picture stands on the page, about, so that its letters can be read. */
+ * `shown` how wide the picture stands on the page, about, so that its letters can be read. Where there
+ * is no room for a face's label, its number stands alone. */
 export function overlay(size, faces, shown) {
   const [width, height] = size;
   const letters = (LETTERS * width) / shown;
+  const taken = [];
   const marks = faces.flatMap((face, n) => {
     const [x1, y1, x2, y2] = face.box;
     const place = { x: x1, y: y1, width: x2 - x1, height: y2 - y1, rx: letters / 6 };
-    const name = face.expression ? `${label(face.expression)} ${percent(face.probability)}` : String(n + 1);
-    const above = y1 > letters * 1.6;
+    const name = `${label(face.expression)} ${percent(face.probability)}`;
+    const words = faces.length > 1 ? [`${n + 1} ${name}`, String(n + 1)] : [name];
+    const found = words.map((text) => room(text, face.box, letters, size, taken)).find(Boolean);
+    const at = found ?? { text: words.at(-1), x: x1, y: y1 + letters, wide: letters };
+    taken.push(at);
     return [
       drawn("rect", { ...place, class: "under" }),
       drawn("rect", place),
       ...(face.landmarks ?? []).map(([cx, cy]) =>
         drawn("circle", { cx, cy, r: Math.max(1.5, (x2 - x1) / 60) }),
       ),
-      drawn(
-        "text",
-        { x: Math.max(2, x1), y: above ? y1 - letters * 0.45 : y1 + letters * 1.3, "font-size": letters },
-        faces.length > 1 ? `${n + 1} ${name}` : name,
-      ),
+      drawn("text", { x: at.x, y: at.y, "font-size": letters }, at.text),
     ];
   });
   return drawn("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...marks);
+}
+
+/** Where a label stands at its box, within the picture and over none of `taken`; null where it cannot. */
+function room(text, [x1, y1, , y2], letters, [width, height], taken) {
+  const wide = (0.62 * text.length + 0.4) * letters; // about, with its edge
+  const x = Math.max(letters * 0.2, Math.min(x1, width - wide));
+  const lines = [y1 - 0.45 * letters, y2 + 1.2 * letters, y1 + 1.3 * letters, y2 - 0.45 * letters];
+  const free = (y) =>
+    y > letters &&
+    y < height - 0.3 * letters &&
+    taken.every(
+      (one) => x + wide <= one.x || one.x + one.wide <= x || Math.abs(y - one.y) >= 1.3 * letters,
+    );
+  const y = lines.find(free);
+  return y === undefined || x + wide > width ? null : { text, wide, x, y };
 }

@@ -89,7 +89,7 @@ class Result {
     this.body.replaceChildren(picture);
     if (faces.length) {
       const cards = faces.map((face, n) => faceCard(face, say("face", { n: n + 1 })).node);
-      this.body.append(element("ul", { class: "faces" }, ...cards));
+      this.body.append(element("ul", { class: "faces", tabindex: 0, "aria-label": counted }, ...cards));
     }
     this.offer(told);
   }
