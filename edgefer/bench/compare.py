@@ -202,7 +202,8 @@ def _notes(found: Comparison) -> list[str]:
             if m.gate.passed is False:
                 lines.append(f"{letter}, {m.engine}: its answers are wrong: {m.gate.why}")
     lines += [f"unlike, compared by force: {what}" for what in found.unlike]
-    lines += [f"in one of them only: {name}" for name in found.alone]
+    if found.alone:
+        lines.append(f"in one of them only: {', '.join(found.alone)}")
     rounds = " and ".join(str(len(m.rounds)) for m in (found.pairs[0].first, found.pairs[0].second))
     lines.append(
         f"Welch's t over {rounds} rounds, the independent units; g: Hedges', in standard "
