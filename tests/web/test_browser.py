@@ -458,6 +458,29 @@ def test_beside_the_list_a_chosen_result_does_not_take_the_focus(look: Open) -> 
     assert page.evaluate("document.activeElement.dataset.name") == "after"
 
 
+def test_parts_are_named_in_the_language_of_the_page(look: Open) -> None:
+    page = look("live", locale="id").page
+    page.wait_for_selector("#parts li")
+    names = page.locator("#parts li span:first-child").all_inner_texts()
+    assert names == ["Model", "Loop peristiwa", "Halaman", "Baris JSON", "Kamera door"]
+
+
+def test_what_a_result_could_not_read_is_said_in_the_language_of_the_page(look: Open) -> None:
+    page = look("benchmarks", locale="id").page
+    told = page.evaluate(
+        """async () => {
+          const { rendered } = await import("/static/results.js");
+          const away = "unavailable";
+          const environment = { device: away, cpu: away, cores: null, system: away, git: away };
+          return [...rendered({ schema: "edgefer.other/1", environment })[0].children].map(
+            (one) => one.textContent);
+        }"""
+    )
+    assert told == [
+        word for name in ("Mesin", "Sistem", "Komit") for word in (name, "tidak tersedia")
+    ]
+
+
 def test_a_damaged_result_is_told_beside_the_others(look: Open) -> None:
     page = look("benchmarks").page
     assert page.locator("#unread li").all_inner_texts() == ["broken.json is no JSON, or is damaged"]

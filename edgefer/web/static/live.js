@@ -112,10 +112,16 @@ function part([name, { state, reason }]) {
   return element(
     "li",
     {},
-    element("span", {}, name),
+    element("span", {}, called(name)),
     element("span", { class: "state", "data-state": state }, texts[state] ?? state),
     reason ? element("span", { class: "reason", lang: "en" }, reason) : null,
   );
+}
+
+/** A part in the page's language; one that is not known as it is. */
+function called(name) {
+  if (name.startsWith("camera ")) return say("part_camera", { name: name.slice("camera ".length) });
+  return texts.part_names[name] ?? name;
 }
 
 function rates(told) {

@@ -10,9 +10,13 @@ export function rendered(result) {
   return [provenance(result), ...sections, raw(result)];
 }
 
+const UNAVAILABLE = "unavailable"; // what a file says of what could not be read
+const given = (value) => (value === UNAVAILABLE ? texts.unavailable : value);
+
 function provenance(result) {
   const { environment = {} } = result;
-  const device = environment.device && environment.device !== "unavailable" ? `${environment.device}, ` : "";
+  const device = environment.device && environment.device !== UNAVAILABLE ? `${environment.device}, ` : "";
+  const cores = environment.cores ? `, ${say("cores", { n: environment.cores })}` : "";
   const facts = [
     [
       texts.measured,
@@ -22,10 +26,10 @@ function provenance(result) {
     ],
     [
       texts.machine,
-      environment.cpu ? `${device}${environment.cpu}, ${say("cores", { n: environment.cores })}` : null,
+      environment.cpu ? `${device}${given(environment.cpu)}${cores}` : null,
     ],
-    [texts.system, environment.system],
-    [texts.commit, environment.git],
+    [texts.system, given(environment.system)],
+    [texts.commit, given(environment.git)],
     [texts.command, (result.argv ?? result.command)?.join(" ")],
   ].filter(([, value]) => value);
   return element(
