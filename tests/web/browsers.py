@@ -17,14 +17,14 @@ from tests.brokers import wanted
 from tests.conftest import REPOSITORY
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 AXE = REPOSITORY / ".cache" / "axe.min.js"
 ARTEFACTS = REPOSITORY / "artefacts"
 """Where screenshots are kept, for eyes."""
 
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 
 
 def missing(reason: str) -> NoReturn:
