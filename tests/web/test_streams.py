@@ -277,7 +277,9 @@ def test_a_reading_of_the_stream_is_one_of_the_json_lines(site: Server, daemon: 
     steady = replace(TRACK, label="neutral", probability=0.5)
     made = replace(reading(3), tracked=(steady,))
     site.call(lambda: daemon.live.read("door", made))
-    told = next(data for name, data in events(site) if name == "reading")
+    stream = events(site)
+    told = next(data for name, data in stream if name == "reading")
+    stream.close()  # type: ignore[attr-defined]
     assert told == {"camera": "door", **json.loads(json.dumps(record(made)))}
     face = told["faces"][0]
     assert (face["expression"], face["steady"]["expression"]) == ("happy", "neutral")
