@@ -97,6 +97,7 @@ def look(browser: Browser, daemon: Daemon) -> Iterator[Open]:
 
 def filled(tab: Tab, name: str) -> None:
     page = tab.page
+    page.wait_for_load_state("domcontentloaded")  # its scripts have run: a click is heard
     if name == "live":
         page.wait_for_selector(".camera .picture img:not([hidden])")
         page.wait_for_selector(".camera .face")
