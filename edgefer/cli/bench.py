@@ -33,7 +33,7 @@ CLIP = "demo://?seed=3&start=40"
 """One person, from 60 to 200 pixels, in every frame."""
 
 MOST_FACES = 1024
-"""In one call: of drawn faces and what engines make of them, about half a GB."""
+"""In one call; with the packaged model on a processor it takes 0.9 GB."""
 
 UNSTABLE = 3
 """Exit code under --strict; no error ends with it."""

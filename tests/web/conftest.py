@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,12 +13,22 @@ pytest.importorskip("uvicorn", reason="pip install 'edgefer[daemon]'")
 pytest.importorskip("starlette", reason="pip install 'edgefer[daemon]'")
 from edgefer.outputs import HttpConfig
 from edgefer.web import benching
+from tests.web.browsers import chromium
 from tests.web.servers import PASSWORD, TOKEN, Daemon, Pretended, Server, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Daemon:
     return Daemon(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from edgefer.web.pages import NAVIGATION
 from edgefer.web.texts import LANGUAGES
 from tests.conftest import REPOSITORY
 from tests.daemons import Daemon, free_port, wait_for
-from tests.web.browsers import DESK, PHONE, Tab, as_json, chromium, first_number, spoken
+from tests.web.browsers import DESK, PHONE, Tab, as_json, first_number, spoken
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,12 +30,6 @@ PAGES = [name for name, _ in NAVIGATION]
 PATHS = dict(NAVIGATION)
 
 Open = Callable[..., Tab]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def started(folder: Path, more: str = "", port: int = 0, cameras: str = CAMERA) -> Daemon:

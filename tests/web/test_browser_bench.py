@@ -9,7 +9,7 @@ import pytest
 
 from edgefer.web.texts import LANGUAGES
 from tests.daemons import wait_for
-from tests.web.browsers import PHONE, Tab, chromium, spoken
+from tests.web.browsers import PHONE, Tab, spoken
 from tests.web.servers import Daemon, Pretended, Server, serving
 
 if TYPE_CHECKING:
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 RUNS, ENDED = "#running:not([hidden])", "#running[hidden]"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from edgefer.web.texts import LANGUAGES, read_texts
 from tests.daemons import wait_for
 from tests.drivers import FixedDetector
 from tests.models import blocks_onnx
-from tests.web.browsers import Tab, chromium, spoken
+from tests.web.browsers import Tab, spoken
 from tests.web.servers import Daemon, Server, serving
 from tests.web.test_pictures import encoded, png_bomb
 
@@ -31,12 +31,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 PAGES = ("/image", "/steps")
 LOOKED_AT = {"/image": ".result:not([aria-busy]) h2", "/steps": "#summary"}
 """Where the names of pictures stand that were answered."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
